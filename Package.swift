@@ -53,7 +53,9 @@ let package = Package(
     library("ProviderFakes", ["HTTP"]),
     .executableTarget(
       name: "meterd",
-      dependencies: ["Metering", "Storage", "Billing", "Daemon", "Operations", "ProviderFakes", "Kafka", "LMDB", "HTTP"],
+      dependencies: [
+        "Metering", "Storage", "Billing", "Daemon", "Operations", "ProviderFakes", "Kafka", "LMDB", "HTTP",
+      ],
       swiftSettings: swiftSettings),
 
     tests("ArchitectureTests", []),
