@@ -1,0 +1,159 @@
+extension PartitionMachine {
+  // MARK: The usage log against the head
+
+  mutating func inspected(start: Int64, end: Int64, digest: Digest?, now: Int64) {
+    guard phase == .inspecting, let head = fold.head, let genesis = fold.genesis else { return }
+    if end < head.offset {
+      let detail = "the topic ends at \(end), the head is \(head.offset): give the re-created topic a kafka.group of its own"
+      return stop(.init(.logEndsBeforeHead, offset: head.offset, detail: detail))
+    }
+    if let last = head.lastRecord, let digest, digest != last.digest {
+      let detail = "the record at \(last.offset) is not the one that was counted: give the re-created topic a kafka.group of its own"
+      return stop(.init(.topicRecreated, offset: head.offset, detail: detail))
+    }
+    if start > head.offset {
+      guard fold.resolution(of: StopReason.Code.logStartsBeyondHead.rawValue, at: head.offset) != nil else {
+        let detail = "records [\(head.offset), \(start)) were deleted before they were counted (retention of the usage topic)"
+        return stop(.init(.logStartsBeyondHead, offset: head.offset, detail: detail))
+      }
+    }
+    if let local = facts.local {
+      let isShorter = local.ledgerNextOffset > fold.nextOffset
+      if isShorter || localDiffers,
+        fold.resolution(of: StopReason.Code.ledgerChanged.rawValue, at: local.ledgerNextOffset) == nil
+      {
+        let detail = isShorter
+          ? "the local folder has seen the ledger up to \(local.ledgerNextOffset), it ends at \(fold.nextOffset)"
+          : "what lies below \(local.ledgerNextOffset) is not what the local folder has seen"
+        return stop(.init(.ledgerChanged, offset: local.ledgerNextOffset, detail: detail))
+      }
+    }
+    let planner = RecoveryPlanner(
+      genesis: genesis, head: head, cuts: fold.cuts, rules: rules, rulesDigest: rulesDigest, logStart: start,
+      logEnd: end, bucketOf: { [fold] digest in fold.configuration(digest)?.counting.bucketMilliseconds })
+    let usable = localDiffers ? nil : facts.local
+    let plan = planner.plan(local: usable?.incarnation == genesis.incarnation ? usable : nil)
+    if let missing = plan.missing, !settings.allowPartialRebuild,
+      fold.resolution(of: StopReason.Code.windowNotRetained.rawValue, at: head.offset) == nil
+    {
+      let detail = "the dedup window begins at offset \(missing), the topic at \(start); see dedup.allow_partial_rebuild"
+      return stop(.init(.windowNotRetained, offset: head.offset, detail: detail))
+    }
+    emit(.report(.recovering(plan.plan)))
+    phase = .opening(plan.plan)
+    emit(.openStorage(plan.plan.local))
+  }
+
+  // MARK: Local state
+
+  /// Makes the counter that local state is restored into, or that a rebuild fills. Called by the storage's owner when
+  /// the folder is as the plan wants it, before ``restore(_:)`` and ``PartitionInput/storageOpened``.
+  ///
+  /// - Parameter sealed: the sealed segments that the plan keeps; nil without a sealed tier (the simulator's choice).
+  public mutating func prepare(sealed: (any SealedSegments)?) {
+    guard case .opening(let plan) = phase, let genesis = fold.genesis, let head = fold.head else { return }
+    let from = plan.replay.first?.from ?? head.offset
+    counter = PartitionCounter(
+      rules: rules.counting, partition: facts.partition, fingerprintKey: FingerprintKey(bytes: genesis.fingerprintKey),
+      start: CounterStart(
+        nextOffset: from, clockMilliseconds: plan.clockMilliseconds ?? head.clockMilliseconds,
+        capMilliseconds: head.capMilliseconds),
+      sealed: sealed, memoryLimit: settings.memoryLimit)
+  }
+
+  /// Takes one chunk of the journal, in order.
+  public mutating func restore(_ chunk: JournalChunk) throws(JournalError) {
+    try counter?.restore(chunk)
+  }
+
+  mutating func storageOpened(now: Int64) {
+    guard case .opening(let plan) = phase else { return }
+    phase = .replaying(plan, next: 0)
+    replayNext(now: now)
+  }
+
+  // MARK: Replay, for dedup only
+
+  /// Judges records of the range that is being replayed again, for dedup only. All of them are consumed.
+  public mutating func replay(_ records: UnsafeBufferPointer<RecordView>) {
+    guard case .replaying = phase else { return }
+    var rest = records
+    while !rest.isEmpty {
+      let outcome = counter?.count(rest, mode: .sightingsOnly, quarantine: { _, _, _ in })
+      guard let outcome else { return }
+      if outcome.consumed == 0, !sealForReplay(outcome.why) { return }
+      rest = UnsafeBufferPointer(rebasing: rest[outcome.consumed...])
+    }
+  }
+
+  /// Everything that is replayed lies below the head, so it may be sealed at any time.
+  private mutating func sealForReplay(_ why: CountOutcome.Why) -> Bool {
+    guard case .memoryFull = why, let jobs = counter?.sealEverything(), !jobs.isEmpty else { return false }
+    for job in jobs { emit(.storage(.seal(job))) }
+    return true
+  }
+
+  mutating func replayed(through: Int64, now: Int64) {
+    guard case .replaying(let plan, let next) = phase, next > 0, plan.replay[next - 1].to == through else { return }
+    replayNext(now: now)
+  }
+
+  private mutating func replayNext(now: Int64) {
+    guard case .replaying(let plan, let next) = phase else { return }
+    guard next < plan.replay.count else { return recovered(plan, now: now) }
+    let range = plan.replay[next]
+    phase = .replaying(plan, next: next + 1)
+    guard let covering = fold.configuration(range.configuration) else {
+      return stop(
+        .init(.ledgerUnreadable, offset: fold.nextOffset, detail: "the CONFIG of cut [\(range.from), \(range.to)) is missing"))
+    }
+    counter?.setRules(covering.counting)
+    counter?.setCap(range.capMilliseconds)
+    counter?.setCapsTimestamps(true)
+    emit(.replay(from: range.from, to: range.to))
+  }
+
+  private mutating func recovered(_ plan: RecoveryPlan, now: Int64) {
+    guard let head = fold.head else { return }
+    counter?.setRules(rules.counting)
+    counter?.setCap(head.capMilliseconds)
+    counter?.setCapsTimestamps(false)
+    if plan.local != .use {
+      counter?.startCounting(at: head.offset)
+      emit(.storage(.rangeSealed(head: head.offset, recordOffset: head.recordOffset)))
+    }
+    lastRecord = nil
+    if plan.countFrom > max(head.offset, counter?.nextOffset ?? 0) {
+      acceptLoss(from: head.offset, to: plan.countFrom)
+    } else {
+      beginCounting(now: now)
+    }
+  }
+
+  /// A person has accepted that [from, to) is gone: a cut says so, so that every offset is in exactly one.
+  private mutating func acceptLoss(from: Int64, to: Int64) {
+    phase = .acceptingLoss(from: from, to: to)
+    counter?.startCounting(at: to)
+    var cut = PendingCut(
+      frozen: FrozenRange(
+        from: from, to: to, rows: [], counters: RangeCounters(), clockAtEnd: counter?.clockMilliseconds ?? Int64.min),
+      lastRecord: nil, lastQuarantinedOffset: -1)
+    cut.isAcceptedLoss = true
+    pendingCut = cut
+    appendPendingCut(now: 0)
+  }
+
+  mutating func beginCounting(now: Int64) {
+    guard let from = counter?.nextOffset else { return }
+    phase = .counting
+    commits.begin(now: now)
+    for index in sinks.indices {
+      let name = sinks[index].rules.name
+      sinks[index].isOpen = true
+      sinks[index].lastClaimAt = now
+      emit(.sink(name: name, .opened(fold.openRows(sink: name))))
+    }
+    emit(.report(.counting(from: from)))
+    emit(.startReading(from: from))
+  }
+}
