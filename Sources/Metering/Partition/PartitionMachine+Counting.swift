@@ -110,6 +110,7 @@ extension PartitionMachine {
     emit(.report(.cut(number: cut.number, from: cut.from, to: cut.to, rows: pending.frozen.rows.count)))
     emit(.storage(.rangeSealed(head: cut.to, recordOffset: cut.recordOffset)))
     if let head = fold.head { counter?.setCap(head.capMilliseconds) }
+    commits.headMoved()
     emitLedgerTime(appendedAt: pending.appendedAt)
     commitGroupOffset()
     if case .acceptingLoss = phase { return beginCounting(now: now) }
@@ -163,6 +164,9 @@ struct CommitSchedule {
   private var lastOffset: Int64 = 0
 
   mutating func begin(now: Int64) { lastAt = now }
+
+  /// Local state names the head that it has read back: a new one is worth a commit even without new records.
+  mutating func headMoved() { lastOffset = -1 }
 
   func isDue(next: Int64, now: Int64, settings: PartitionSettings) -> Bool {
     guard outstanding == 0, next > lastOffset else { return false }

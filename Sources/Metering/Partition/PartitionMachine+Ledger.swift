@@ -95,7 +95,8 @@ extension PartitionMachine {
         emit(.readLedger(from: 0))
       } else {
         stop(
-          .init(.ledgerUnreadable, offset: fold.nextOffset, detail: "it begins neither with GENESIS nor with a SNAPSHOT"))
+          .init(
+            .ledgerUnreadable, offset: fold.nextOffset, detail: "it begins neither with GENESIS nor with a SNAPSHOT"))
       }
       return
     }
@@ -139,7 +140,8 @@ extension PartitionMachine {
 
   private mutating func isOurs(_ genesis: Genesis) -> Bool {
     if genesis.clusterID != facts.clusterID || genesis.topic != facts.topic {
-      let detail = "it belongs to topic \(genesis.topic) of cluster \(genesis.clusterID), not to \(facts.topic) of \(facts.clusterID)"
+      let detail =
+        "it belongs to topic \(genesis.topic) of cluster \(genesis.clusterID), not to \(facts.topic) of \(facts.clusterID)"
       stop(.init(.otherTopic, offset: 0, detail: detail))
       return false
     }
@@ -166,7 +168,8 @@ extension PartitionMachine {
     if rules.version <= latest.rules.version,
       fold.resolution(of: StopReason.Code.configurationWithoutVersion.rawValue, at: head) == nil
     {
-      let detail = "what is counted or billed differs from version \(latest.rules.version) of the ledger; raise `version` above it"
+      let detail =
+        "what is counted or billed differs from version \(latest.rules.version) of the ledger; raise `version` above it"
       stop(.init(.configurationWithoutVersion, offset: head, detail: detail))
       return false
     }

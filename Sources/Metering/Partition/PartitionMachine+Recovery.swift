@@ -4,16 +4,19 @@ extension PartitionMachine {
   mutating func inspected(start: Int64, end: Int64, digest: Digest?, now: Int64) {
     guard phase == .inspecting, let head = fold.head, let genesis = fold.genesis else { return }
     if end < head.offset {
-      let detail = "the topic ends at \(end), the head is \(head.offset): give the re-created topic a kafka.group of its own"
+      let detail =
+        "the topic ends at \(end), the head is \(head.offset): give the re-created topic a kafka.group of its own"
       return stop(.init(.logEndsBeforeHead, offset: head.offset, detail: detail))
     }
     if let last = head.lastRecord, let digest, digest != last.digest {
-      let detail = "the record at \(last.offset) is not the one that was counted: give the re-created topic a kafka.group of its own"
+      let detail =
+        "the record at \(last.offset) is not the one that was counted: give the re-created topic a kafka.group of its own"
       return stop(.init(.topicRecreated, offset: head.offset, detail: detail))
     }
     if start > head.offset {
       guard fold.resolution(of: StopReason.Code.logStartsBeyondHead.rawValue, at: head.offset) != nil else {
-        let detail = "records [\(head.offset), \(start)) were deleted before they were counted (retention of the usage topic)"
+        let detail =
+          "records [\(head.offset), \(start)) were deleted before they were counted (retention of the usage topic)"
         return stop(.init(.logStartsBeyondHead, offset: head.offset, detail: detail))
       }
     }
@@ -22,7 +25,8 @@ extension PartitionMachine {
       if isShorter || localDiffers,
         fold.resolution(of: StopReason.Code.ledgerChanged.rawValue, at: local.ledgerNextOffset) == nil
       {
-        let detail = isShorter
+        let detail =
+          isShorter
           ? "the local folder has seen the ledger up to \(local.ledgerNextOffset), it ends at \(fold.nextOffset)"
           : "what lies below \(local.ledgerNextOffset) is not what the local folder has seen"
         return stop(.init(.ledgerChanged, offset: local.ledgerNextOffset, detail: detail))
@@ -36,7 +40,8 @@ extension PartitionMachine {
     if let missing = plan.missing, !settings.allowPartialRebuild,
       fold.resolution(of: StopReason.Code.windowNotRetained.rawValue, at: head.offset) == nil
     {
-      let detail = "the dedup window begins at offset \(missing), the topic at \(start); see dedup.allow_partial_rebuild"
+      let detail =
+        "the dedup window begins at offset \(missing), the topic at \(start); see dedup.allow_partial_rebuild"
       return stop(.init(.windowNotRetained, offset: head.offset, detail: detail))
     }
     emit(.report(.recovering(plan.plan)))
@@ -105,7 +110,9 @@ extension PartitionMachine {
     phase = .replaying(plan, next: next + 1)
     guard let covering = fold.configuration(range.configuration) else {
       return stop(
-        .init(.ledgerUnreadable, offset: fold.nextOffset, detail: "the CONFIG of cut [\(range.from), \(range.to)) is missing"))
+        .init(
+          .ledgerUnreadable, offset: fold.nextOffset,
+          detail: "the CONFIG of cut [\(range.from), \(range.to)) is missing"))
     }
     counter?.setRules(covering.counting)
     counter?.setCap(range.capMilliseconds)

@@ -1,0 +1,196 @@
+extension PartitionMachine {
+  // MARK: Claims
+
+  /// Cuts when a sink is ready for a claim or the oldest open event has waited long enough; claims what is cut.
+  mutating func evaluateFlush(now: Int64) {
+    for index in sinks.indices where wantsClaim(index, now: now) {
+      if hasOpenRows {
+        requestCut(now: now, wait: false)
+      } else {
+        claimIfDue(index, now: now)
+      }
+    }
+    if let oldest = oldestOpenReadAt, now - oldest >= settings.oldestOpenMilliseconds {
+      requestCut(now: now, wait: false)
+    }
+  }
+
+  private var hasOpenRows: Bool { (counter?.openRows ?? 0) > 0 }
+
+  private func wantsClaim(_ index: Int, now: Int64) -> Bool {
+    let sink = sinks[index]
+    guard sink.isOpen, sink.isReady, !sink.isClaiming, !sink.rules.isRetired else { return false }
+    guard !isDraining, let last = sink.lastClaimAt else { return true }
+    return now - last >= settings.intervalMilliseconds
+  }
+
+  /// All cuts since the sink's last claim, merged, mapped, frozen.
+  mutating func claimIfDue(_ index: Int, now: Int64) {
+    guard phase == .counting, wantsClaim(index, now: now) else { return }
+    let name = sinks[index].rules.name
+    guard let unclaimed = fold.unclaimed(sink: name), !unclaimed.rows.isEmpty else { return }
+    let mapCustomer = self.mapCustomer
+    let built = ClaimBuilder.records(
+      unclaimed: unclaimed, rules: sinks[index].rules, configuration: rulesDigest, nonce: facts.nonce,
+      firstSequence: nextSequence, mapCustomer: { mapCustomer(name, $0) })
+    nextSequence += UInt64(built.count)
+    sinks[index].isClaiming = true
+    sinks[index].lastClaimAt = now
+    append(encoded: built)
+  }
+
+  mutating func claimStands(sink name: String, number: UInt64, now: Int64) {
+    guard let index = sinks.firstIndex(where: { $0.rules.name == name }), sinks[index].isClaiming else { return }
+    sinks[index].isClaiming = false
+    let rows = fold.openRows(sink: name, claim: number)
+    if !rows.isEmpty { sinks[index].isReady = false }
+    if let range = fold.claimedCuts(sink: name, claim: number) {
+      emit(
+        .report(
+          .claim(
+            sink: name, number: number, rows: rows.count, firstCut: range.lowerBound, lastCut: range.upperBound)))
+    }
+    emit(.sink(name: name, .claimStands(rows)))
+    finishDrain()
+  }
+
+  mutating func sinkReady(_ name: String, _ isReady: Bool, now: Int64) {
+    guard let index = sinks.firstIndex(where: { $0.rules.name == name }) else { return }
+    sinks[index].isReady = isReady
+    if isReady, phase == .counting { evaluateFlush(now: now) }
+  }
+
+  // MARK: Delivery's records
+
+  mutating func appendForSink(_ name: String, _ record: DeliveryRecord, now: Int64) {
+    guard phase == .counting, sinks.contains(where: { $0.rules.name == name && $0.isOpen }) else {
+      if case .sending(_, let token) = record { emit(.sink(name: name, .sendingVoid(token: token))) }
+      return
+    }
+    switch record {
+    case .sending(let sending, let token):
+      let identity = nextIdentity()
+      sendings[identity] = PendingSending(sink: name, token: token, appendedAt: now)
+      append(encoded: [LedgerCodec.encode(.sending(sending), identity: identity)])
+    case .unsent(let unsent): append([.unsent(unsent)])
+    case .done(let done): append([.done(done)])
+    case .park(let park): append([.park(park)])
+    }
+  }
+
+  mutating func sendingStands(_ identity: RecordIdentity, now: Int64) {
+    guard let pending = sendings.removeValue(forKey: identity) else { return }
+    emit(
+      .sink(
+        name: pending.sink,
+        .sendingStands(
+          token: pending.token, identity: identity, ledgerMilliseconds: fold.ledgerMilliseconds,
+          appendedAt: pending.appendedAt)))
+  }
+
+  mutating func voidSending(_ identity: RecordIdentity) {
+    guard let pending = sendings.removeValue(forKey: identity) else { return }
+    emit(.sink(name: pending.sink, .sendingVoid(token: pending.token)))
+  }
+
+  /// Every record of our own that was read back ties ledger time to the elapsed clock anew.
+  mutating func emitLedgerTime(appendedAt: Int64) {
+    for sink in sinks where sink.isOpen {
+      emit(
+        .sink(
+          name: sink.rules.name, .ledgerTime(milliseconds: fold.ledgerMilliseconds, appendedAt: appendedAt)))
+    }
+  }
+
+  mutating func rowChanged(sink name: String, reference: RowReference) {
+    guard sinks.contains(where: { $0.rules.name == name && $0.isOpen }) else { return }
+    if let row = fold.openRow(sink: name, reference) {
+      emit(.sink(name: name, .rowChanged(row)))
+    } else {
+      emit(.sink(name: name, .rowGone(reference)))
+    }
+  }
+
+  // MARK: Draining
+
+  /// The last cut, then a claim for each sink that is ready; the rest is the successor's.
+  mutating func drain(now: Int64) {
+    isDraining = true
+    emit(.stopReading)
+    guard phase == .counting else {
+      hasDrained = true
+      return emit(.drained)
+    }
+    if let head = fold.head, let counter, counter.nextOffset > head.offset { requestCut(now: now, wait: true) }
+    for index in sinks.indices { claimIfDue(index, now: now) }
+    finishDrain()
+  }
+
+  mutating func finishDrain() {
+    guard isDraining, !hasDrained, pendingCut == nil, !sinks.contains(where: { $0.isClaiming }) else { return }
+    hasDrained = true
+    emit(.drained)
+  }
+
+  // MARK: Snapshots
+
+  mutating func snapshotIfDue(now: Int64) {
+    guard phase == .counting, snapshots.isDue(settings), !fold.hasOpenSet, !snapshots.isWriting else { return }
+    let through = fold.nextOffset - 1
+    let built = SnapshotBuilder.records(fold: fold, nonce: facts.nonce, firstSequence: nextSequence)
+    nextSequence += UInt64(built.count)
+    snapshots.isWriting = true
+    snapshots.pendingThrough = through
+    append(encoded: built)
+  }
+
+  mutating func snapshotStands(firstChunk: Int64, through: Int64) {
+    snapshots.stands(firstChunk: firstChunk, through: through, ledgerMilliseconds: fold.ledgerMilliseconds)
+    guard phase == .counting else { return }
+    emit(.report(.snapshot(through: through)))
+    commitGroupOffset()
+    if let below = snapshots.deletable(now: fold.ledgerMilliseconds, keep: settings.ledgerKeepMilliseconds) {
+      emit(.deleteLedger(below: below))
+    }
+  }
+}
+
+/// When a SNAPSHOT is due, which ones there are, and what they make superfluous.
+struct SnapshotSchedule {
+  private struct Standing {
+    var through: Int64
+    var ledgerMilliseconds: Int64
+  }
+
+  var isWriting = false
+  var pendingThrough: Int64 = 0
+  private(set) var lastFirstChunk: Int64?
+  private var standing: [Standing] = []
+  private var records: Int64 = 0
+  private var bytes: Int64 = 0
+
+  mutating func folded(bytes count: Int) {
+    records += 1
+    bytes += Int64(count)
+  }
+
+  func isDue(_ settings: PartitionSettings) -> Bool {
+    records >= settings.snapshotRecords || bytes >= settings.snapshotBytes
+  }
+
+  mutating func stands(firstChunk: Int64, through: Int64, ledgerMilliseconds: Int64) {
+    isWriting = false
+    lastFirstChunk = firstChunk
+    standing.append(Standing(through: through, ledgerMilliseconds: ledgerMilliseconds))
+    records = 0
+    bytes = 0
+  }
+
+  /// Records below the `through` of the last snapshot but one, once they are older than `keep`.
+  mutating func deletable(now: Int64, keep: Int64) -> Int64? {
+    guard let old = standing.dropLast().lastIndex(where: { $0.ledgerMilliseconds <= now - keep }) else { return nil }
+    let below = standing[old].through + 1
+    standing.removeFirst(old)
+    return below
+  }
+}
