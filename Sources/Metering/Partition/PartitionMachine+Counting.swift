@@ -97,7 +97,7 @@ extension PartitionMachine {
     cut.appendedAt = now
     pendingCut = cut
     let built = CutBuilder.records(
-      frozen: cut.frozen, number: head.nextCut, configuration: rulesDigest, indexFromOffset: cut.indexFromOffset,
+      frozen: cut.frozen, number: head.nextCut, configuration: rulesDigest, indexFromOffset: indexFromOffset,
       lastRecord: cut.lastRecord, isAcceptedLoss: cut.isAcceptedLoss, nonce: facts.nonce, firstSequence: nextSequence)
     nextSequence += UInt64(built.count)
     append(encoded: built)
@@ -106,6 +106,7 @@ extension PartitionMachine {
   mutating func cutStands(_ cut: CutInfo, now: Int64) {
     guard cut.identity.nonce == facts.nonce, let pending = pendingCut, pending.frozen.to == cut.to else { return }
     pendingCut = nil
+    indexFromOffset = nil
     isWaitingForCut = false
     emit(.report(.cut(number: cut.number, from: cut.from, to: cut.to, rows: pending.frozen.rows.count)))
     emit(.storage(.rangeSealed(head: cut.to, recordOffset: cut.recordOffset)))

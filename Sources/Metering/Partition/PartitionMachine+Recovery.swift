@@ -130,6 +130,9 @@ extension PartitionMachine {
       emit(.storage(.rangeSealed(head: head.offset, recordOffset: head.recordOffset)))
     }
     lastRecord = nil
+    if fold.configuration(head.configuration)?.counting.bucketMilliseconds != rules.counting.bucketMilliseconds {
+      indexFromOffset = plan.replay.first?.from ?? head.offset
+    }
     if plan.countFrom > max(head.offset, counter?.nextOffset ?? 0) {
       acceptLoss(from: head.offset, to: plan.countFrom)
     } else {

@@ -46,6 +46,8 @@ public struct PartitionMachine: ~Copyable {
   // Counting.
   var lastRecord: LastRecord?
   var pendingCut: PendingCut?
+  /// Where the index reaches back to, while no cut has introduced a changed window yet.
+  var indexFromOffset: Int64?
   var isWaitingForCut = false
   var oldestOpenReadAt: Int64?
   var lastCapCutAt: Int64?
@@ -183,7 +185,6 @@ struct PendingCut {
   var lastRecord: LastRecord?
   var lastQuarantinedOffset: Int64
   var isAcceptedLoss = false
-  var indexFromOffset: Int64?
   var isAppended = false
   var appendedAt: Int64 = 0
 }
