@@ -5,7 +5,7 @@ extension PartitionMachine {
   /// - Parameter quarantine: called for each event that cannot be counted, before this returns.
   public mutating func count(
     _ records: UnsafeBufferPointer<RecordView>, now: Int64,
-    quarantine: (RecordView, QuarantineReason, QuarantineDetail) -> Void
+    quarantine: (RecordView, QuarantineReason, String) -> Void
   ) -> Int {
     guard isCounting else { return 0 }
     var taken = 0
@@ -24,7 +24,7 @@ extension PartitionMachine {
         lastRecord = LastRecord(offset: last.offset, digest: Digest(record: last))
         if oldestOpenReadAt == nil { oldestOpenReadAt = now }
       }
-      switch outcome.why {
+      switch outcome.stop {
       case .batchEnd: break
       case .beyondCap(let timestamp): beyondCap(timestamp, now: now)
       case .rowsFull: requestCut(now: now, wait: true)
@@ -34,10 +34,10 @@ extension PartitionMachine {
         requestCut(now: now, wait: true)
       case .overflow(let offset):
         stop(.init(.overflow, offset: offset, detail: "the total of a customer and feature is beyond 128 bits"))
+      case .indexUnreadable(let offset): stopUnreadableIndex(at: offset)
       }
     }
     if phase == .counting {
-      if let rows = counter?.openRows, rows >= settings.maxRows { requestCut(now: now, wait: false) }
       commitIfDue(now: now)
     }
     return taken
@@ -51,7 +51,7 @@ extension PartitionMachine {
       return
     }
     if let last = lastCapCutAt, now - last < settings.capCutMilliseconds {
-      counter?.setCapsTimestamps(true)
+      counter?.capTimestamps = true
       emit(
         .report(
           .timestampsCapped(
@@ -65,7 +65,7 @@ extension PartitionMachine {
 
   /// Once the ten minutes are over, a record beyond the cap may ask for a cut again.
   mutating func refreshCapping(now: Int64) {
-    if let last = lastCapCutAt, now - last >= settings.capCutMilliseconds { counter?.setCapsTimestamps(false) }
+    if let last = lastCapCutAt, now - last >= settings.capCutMilliseconds { counter?.capTimestamps = false }
   }
 
   // MARK: Cuts
@@ -75,12 +75,11 @@ extension PartitionMachine {
   /// - Parameter wait: whether counting rests until the SEAL has been read back.
   mutating func requestCut(now: Int64, wait: Bool) {
     if wait { isWaitingForCut = true }
-    guard pendingCut == nil, phase == .counting, let counter, let head = fold.head else { return }
-    let frozen = self.counter?.beginRange(at: counter.nextOffset)
-    guard var frozen else { return }
-    frozen.from = head.offset
+    guard pendingCut == nil, phase == .counting, let head = fold.head, let next = counter?.nextOffset else { return }
+    let frozen = counter?.beginRange(at: next)
+    guard let frozen else { return }
     // Beyond the cut's end the cap is the new head's: what was capped under the old one must not be judged by it.
-    self.counter?.setCapsTimestamps(false)
+    self.counter?.capTimestamps = false
     oldestOpenReadAt = nil
     pendingCut = PendingCut(
       frozen: frozen, lastRecord: lastRecord ?? (frozen.from == frozen.to ? head.lastRecord : nil),
@@ -107,25 +106,16 @@ extension PartitionMachine {
     guard cut.identity.nonce == facts.nonce, let pending = pendingCut, pending.frozen.to == cut.to else { return }
     pendingCut = nil
     indexFromOffset = nil
-    isWaitingForCut = false
+    isWaitingForCut = needsSealAfterCut
     emit(.report(.cut(number: cut.number, from: cut.from, to: cut.to, rows: pending.frozen.rows.count)))
-    emit(.storage(.rangeSealed(head: cut.to, recordOffset: cut.recordOffset)))
     if let head = fold.head { counter?.setCap(head.capMilliseconds) }
     commits.headMoved()
     emitLedgerTime(appendedAt: pending.appendedAt)
     commitGroupOffset()
     if case .acceptingLoss = phase { return beginCounting(now: now) }
-    sealAndExpire()
+    if needsSealAfterCut { commitIfDue(now: now) }
     for index in sinks.indices { claimIfDue(index, now: now) }
     finishDrain()
-  }
-
-  private mutating func sealAndExpire() {
-    guard let head = fold.head else { return }
-    let jobs = needsSealAfterCut ? counter?.sealEverything() : counter?.bucketsToSeal(headClock: head.clockMilliseconds)
-    needsSealAfterCut = false
-    for job in jobs ?? [] { emit(.storage(.seal(job))) }
-    if let below = counter?.expire() { emit(.storage(.expire(below: below))) }
   }
 
   func groupOffset() -> (offset: Int64, incarnation: [UInt8])? {
@@ -141,37 +131,102 @@ extension PartitionMachine {
   // MARK: The journal
 
   mutating func commitIfDue(now: Int64) {
-    guard let counter, let genesis = fold.genesis, let head = fold.head,
-      commits.isDue(next: counter.nextOffset, now: now, settings: settings)
+    guard let next = counter?.nextOffset, let head = fold.head,
+      commits.isDue(next: next, now: now, settings: settings)
     else { return }
-    let state = JournalState(
-      incarnation: genesis.incarnation, configuration: rulesDigest, headRecordOffset: head.recordOffset,
-      headOffset: head.offset, ledgerNextOffset: fold.nextOffset, ledgerDigest: fold.chainedDigest)
-    guard let chunks = self.counter?.takeCommit(state) else { return }
-    commits.taken(next: counter.nextOffset, now: now)
-    for chunk in chunks { emit(.storage(.commit(chunk))) }
-    commits.outstanding += chunks.count
+    commit(head: head.offset, recordOffset: head.recordOffset, configuration: rulesDigest)
+    commits.taken(next: next, now: now)
   }
 
-  mutating func storageDone(_ kind: StorageCommand.Kind, now: Int64) {
-    if kind == .commit { commits.outstanding -= 1 }
+  /// Takes what changed and hands it to the storage, once the quarantine records in it are acknowledged: state that
+  /// has passed an event must not outlive its quarantine record.
+  mutating func commit(head: Int64, recordOffset: Int64, configuration: Digest) {
+    guard let genesis = fold.genesis, let chunks = counter?.takeCommit(), let next = counter?.nextOffset else { return }
+    let state = LocalSummary(
+      incarnation: genesis.incarnation, configuration: configuration,
+      bucketMilliseconds: rules.counting.bucketMilliseconds, headRecordOffset: recordOffset, headOffset: head,
+      nextOffset: next, ledgerNextOffset: fold.nextOffset, ledgerDigest: fold.chainedDigest)
+    commits.outstanding += 1
+    commits.held.append(.init(chunks: chunks, state: state, lastQuarantinedOffset: lastQuarantinedOffset))
+    releaseCommits()
+  }
+
+  mutating func releaseCommits() {
+    while let first = commits.held.first, quarantineAcknowledged > first.lastQuarantinedOffset {
+      commits.held.removeFirst()
+      commits.heads.append(first.state.headOffset)
+      emit(.storage(.commit(first.chunks, first.state)))
+    }
+  }
+
+  mutating func committed() {
+    guard !commits.heads.isEmpty else { return }
+    commits.outstanding -= 1
+    let head = commits.heads.removeFirst()
+    guard phase == .counting, let standing = fold.head, standing.offset == head else { return }
+    seal(head: head, early: needsSealAfterCut)
+    if needsSealAfterCut, sealing == 0 {
+      // There was nothing to seal: the limit is less than one bucket's least table.
+      needsSealAfterCut = false
+      isWaitingForCut = pendingCut != nil
+    }
+    if let below = counter?.earliestBucketNeeded(headClockMilliseconds: standing.clockMilliseconds), below > expired {
+      expired = below
+      emit(.storage(.expire(below: below)))
+    }
+  }
+
+  // MARK: Sealing
+
+  /// Hands out the segments that lie below `head` as a whole.
+  mutating func seal(head: Int64, early: Bool) {
+    for segment in counter?.segmentsToSeal(head: head, early: early) ?? [] {
+      sealing += 1
+      emit(.storage(.seal(segment)))
+    }
+  }
+
+  /// A segment is durable: it answers for its table from now on.
+  public mutating func sealed(_ segment: any SealedSegment, now: Int64) {
+    counter?.install(segment)
+    sealing -= 1
+    guard sealing == 0, needsSealAfterCut else { return }
+    needsSealAfterCut = false
+    isWaitingForCut = false
+  }
+
+  mutating func stopUnreadableIndex(at offset: Int64) {
+    stop(.init(.storageFailed, offset: offset, detail: "a sealed dedup segment cannot be read"))
   }
 }
 
 /// When the journal is committed: at most one commit at a time, each second or million records.
 struct CommitSchedule {
-  var outstanding = 0
-  private var lastAt: Int64 = 0
-  private var lastOffset: Int64 = 0
+  struct Held {
+    var chunks: [JournalChunk]
+    var state: LocalSummary
+    var lastQuarantinedOffset: Int64
+  }
 
-  mutating func begin(now: Int64) { lastAt = now }
+  var outstanding = 0
+  /// Taken, and waiting for the acknowledgement of quarantine records.
+  var held: [Held] = []
+  /// The head of each commit that is on its way to the disk.
+  var heads: [Int64] = []
+  private var lastAt: Int64 = 0
+  private var lastOffset: Int64 = -1
+
+  mutating func begin(now: Int64, next: Int64) {
+    lastAt = now
+    lastOffset = next
+  }
 
   /// Local state names the head that it has read back: a new one is worth a commit even without new records.
   mutating func headMoved() { lastOffset = -1 }
 
   func isDue(next: Int64, now: Int64, settings: PartitionSettings) -> Bool {
     guard outstanding == 0, next > lastOffset else { return false }
-    return now - lastAt >= settings.commitMilliseconds || next - lastOffset >= settings.commitRecords
+    return lastOffset < 0 || now - lastAt >= settings.commitMilliseconds || next - lastOffset >= settings.commitRecords
   }
 
   mutating func taken(next: Int64, now: Int64) {

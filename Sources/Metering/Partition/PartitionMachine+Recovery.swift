@@ -34,7 +34,7 @@ extension PartitionMachine {
     }
     let planner = RecoveryPlanner(
       genesis: genesis, head: head, cuts: fold.cuts, rules: rules, rulesDigest: rulesDigest, logStart: start,
-      logEnd: end, bucketOf: { [fold] digest in fold.configuration(digest)?.counting.bucketMilliseconds })
+      logEnd: end)
     let usable = localDiffers ? nil : facts.local
     let plan = planner.plan(local: usable?.incarnation == genesis.incarnation ? usable : nil)
     if let missing = plan.missing, !settings.allowPartialRebuild,
@@ -54,21 +54,28 @@ extension PartitionMachine {
   /// Makes the counter that local state is restored into, or that a rebuild fills. Called by the storage's owner when
   /// the folder is as the plan wants it, before ``restore(_:)`` and ``PartitionInput/storageOpened``.
   ///
-  /// - Parameter sealed: the sealed segments that the plan keeps; nil without a sealed tier (the simulator's choice).
-  public mutating func prepare(sealed: (any SealedSegments)?) {
-    guard case .opening(let plan) = phase, let genesis = fold.genesis, let head = fold.head else { return }
-    let from = plan.replay.first?.from ?? head.offset
+  /// - Parameter sealed: the sealed segments that the plan keeps.
+  public mutating func prepare(sealed: [any SealedSegment]) {
+    guard case .opening(let plan) = phase, let genesis = fold.genesis, let head = fold.head,
+      let key = FingerprintKey(bytes: genesis.fingerprintKey)
+    else { return }
+    // Restored chunks bring their own place and clock.
+    let isRestored = plan.local != .rebuild
+    let start = CounterStart(
+      nextOffset: isRestored ? 0 : plan.replay.first?.from ?? head.offset,
+      clockMilliseconds: isRestored ? 0 : plan.clockMilliseconds ?? 0, capMilliseconds: head.capMilliseconds)
     counter = PartitionCounter(
-      rules: rules.counting, partition: facts.partition, fingerprintKey: FingerprintKey(bytes: genesis.fingerprintKey),
-      start: CounterStart(
-        nextOffset: from, clockMilliseconds: plan.clockMilliseconds ?? head.clockMilliseconds,
-        capMilliseconds: head.capMilliseconds),
-      sealed: sealed, memoryLimit: settings.memoryLimit)
+      rules: rules.counting, partition: facts.partition, fingerprintKey: key, start: start, sealed: sealed,
+      memoryLimit: settings.memoryLimit, rowLimit: settings.maxRows)
   }
 
   /// Takes one chunk of the journal, in order.
-  public mutating func restore(_ chunk: JournalChunk) throws(JournalError) {
-    try counter?.restore(chunk)
+  public mutating func restore(_ chunk: JournalChunkView) throws(JournalCorruption) {
+    guard let head = facts.local?.headOffset else { return }
+    // A range that was frozen for a cut whose SEAL this state had not read back: its cut has to be made again.
+    if let frozen = try counter?.restore(chunk, head: head) {
+      pendingCut = PendingCut(frozen: frozen, lastRecord: nil, lastQuarantinedOffset: -1)
+    }
   }
 
   mutating func storageOpened(now: Int64) {
@@ -79,27 +86,32 @@ extension PartitionMachine {
 
   // MARK: Replay, for dedup only
 
-  /// Judges records of the range that is being replayed again, for dedup only. All of them are consumed.
-  public mutating func replay(_ records: UnsafeBufferPointer<RecordView>) {
-    guard case .replaying = phase else { return }
-    var rest = records
-    while !rest.isEmpty {
-      let outcome = counter?.count(rest, mode: .sightingsOnly, quarantine: { _, _, _ in })
-      guard let outcome else { return }
-      if outcome.consumed == 0, !sealForReplay(outcome.why) { return }
-      rest = UnsafeBufferPointer(rebasing: rest[outcome.consumed...])
-    }
+  /// Whether replayed records are wanted now: not while a segment is being sealed to make room.
+  public var isReplaying: Bool {
+    if case .replaying = phase { return sealing == 0 }
+    return false
   }
 
-  /// Everything that is replayed lies below the head, so it may be sealed at any time.
-  private mutating func sealForReplay(_ why: CountOutcome.Why) -> Bool {
-    guard case .memoryFull = why, let jobs = counter?.sealEverything(), !jobs.isEmpty else { return false }
-    for job in jobs { emit(.storage(.seal(job))) }
-    return true
+  /// Judges records of the range that is being replayed again, for dedup only, and returns how many it took. The rest
+  /// is to be offered again once ``isReplaying`` is true.
+  public mutating func replay(_ records: UnsafeBufferPointer<RecordView>) -> Int {
+    guard isReplaying, let head = fold.head else { return 0 }
+    guard let outcome = counter?.count(records, mode: .sightingsOnly, quarantine: { _, _, _ in }) else { return 0 }
+    switch outcome.stop {
+    // Everything that is replayed lies below the head, so it may be sealed at any time.
+    case .memoryFull: seal(head: head.offset, early: true)
+    case .indexUnreadable(let offset): stopUnreadableIndex(at: offset)
+    case .batchEnd, .beyondCap, .rowsFull, .overflow: break
+    }
+    return outcome.consumed
   }
 
   mutating func replayed(through: Int64, now: Int64) {
     guard case .replaying(let plan, let next) = phase, next > 0, plan.replay[next - 1].to == through else { return }
+    // The end of each range is a head: state that is committed here can be cut back to it.
+    let range = plan.replay[next - 1]
+    counter?.restartRange(at: range.to)
+    commit(head: range.to, recordOffset: range.headRecordOffset, configuration: range.configuration)
     replayNext(now: now)
   }
 
@@ -109,28 +121,26 @@ extension PartitionMachine {
     let range = plan.replay[next]
     phase = .replaying(plan, next: next + 1)
     guard let covering = fold.configuration(range.configuration) else {
-      return stop(
-        .init(
-          .ledgerUnreadable, offset: fold.nextOffset,
-          detail: "the CONFIG of cut [\(range.from), \(range.to)) is missing"))
+      let detail = "the CONFIG of cut [\(range.from), \(range.to)) is missing"
+      return stop(.init(.ledgerUnreadable, offset: fold.nextOffset, detail: detail))
     }
-    counter?.setRules(covering.counting)
+    counter?.use(rules: covering.counting)
     counter?.setCap(range.capMilliseconds)
-    counter?.setCapsTimestamps(true)
+    counter?.capTimestamps = true
     emit(.replay(from: range.from, to: range.to))
   }
 
   private mutating func recovered(_ plan: RecoveryPlan, now: Int64) {
     guard let head = fold.head else { return }
-    counter?.setRules(rules.counting)
+    counter?.use(rules: rules.counting)
     counter?.setCap(head.capMilliseconds)
-    counter?.setCapsTimestamps(false)
+    counter?.capTimestamps = false
     if plan.local != .use {
-      counter?.startCounting(at: head.offset)
-      emit(.storage(.rangeSealed(head: head.offset, recordOffset: head.recordOffset)))
+      pendingCut = nil
+      counter?.restartRange(at: head.offset)
     }
     lastRecord = nil
-    if fold.configuration(head.configuration)?.counting.bucketMilliseconds != rules.counting.bucketMilliseconds {
+    if let former = fold.configuration(head.configuration), former.counting.bucketMilliseconds != rules.counting.bucketMilliseconds {
       indexFromOffset = plan.replay.first?.from ?? head.offset
     }
     if plan.countFrom > max(head.offset, counter?.nextOffset ?? 0) {
@@ -143,10 +153,10 @@ extension PartitionMachine {
   /// A person has accepted that [from, to) is gone: a cut says so, so that every offset is in exactly one.
   private mutating func acceptLoss(from: Int64, to: Int64) {
     phase = .acceptingLoss(from: from, to: to)
-    counter?.startCounting(at: to)
+    counter?.restartRange(at: to)
     var cut = PendingCut(
       frozen: FrozenRange(
-        from: from, to: to, rows: [], counters: RangeCounters(), clockAtEnd: counter?.clockMilliseconds ?? Int64.min),
+        from: from, to: to, rows: [], counters: RangeCounters(), clockAtEnd: counter?.clockMilliseconds ?? 0),
       lastRecord: nil, lastQuarantinedOffset: -1)
     cut.isAcceptedLoss = true
     pendingCut = cut
@@ -156,13 +166,14 @@ extension PartitionMachine {
   mutating func beginCounting(now: Int64) {
     guard let from = counter?.nextOffset else { return }
     phase = .counting
-    commits.begin(now: now)
+    commits.begin(now: now, next: from)
     for index in sinks.indices {
       let name = sinks[index].rules.name
       sinks[index].isOpen = true
       sinks[index].lastClaimAt = now
       emit(.sink(name: name, .opened(fold.openRows(sink: name))))
     }
+    appendPendingCut(now: now)
     emit(.report(.counting(from: from)))
     emit(.startReading(from: from))
   }

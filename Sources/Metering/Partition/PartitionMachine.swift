@@ -54,6 +54,10 @@ public struct PartitionMachine: ~Copyable {
   var lastQuarantinedOffset: Int64 = -1
   var quarantineAcknowledged: Int64 = 0
   var needsSealAfterCut = false
+  /// Segments that are on their way to the disk.
+  var sealing = 0
+  /// Buckets below this one are gone from local state.
+  var expired = Int64.min
   var commits = CommitSchedule()
 
   // Sinks, in the configuration's order.
@@ -102,12 +106,13 @@ public struct PartitionMachine: ~Copyable {
     case .logInspected(let start, let end, let digest): inspected(start: start, end: end, digest: digest, now: now)
     case .storageOpened: storageOpened(now: now)
     case .storageFailed(let detail): stop(.init(.storageFailed, offset: fold.head?.offset ?? 0, detail: detail))
-    case .storageDone(let kind): storageDone(kind, now: now)
+    case .committed: committed()
     case .replayed(let through): replayed(through: through, now: now)
     case .quarantineAcknowledged(let through):
       quarantineAcknowledged = max(quarantineAcknowledged, through)
       appendPendingCut(now: now)
-    case .hole(let from, let to, let isVerified): counter?.noteHole(from: from, to: to, isVerified: isVerified)
+      releaseCommits()
+    case .hole(_, let to, let isVerified): passHole(to: to, isVerified: isVerified)
     case .sinkReady(let name, let isReady): sinkReady(name, isReady, now: now)
     case .sinkAppend(let name, let record): appendForSink(name, record, now: now)
     case .failed(let reason): stop(reason)
@@ -159,6 +164,12 @@ public struct PartitionMachine: ~Copyable {
     } else {
       stop(.init(.appendRefused, offset: fold.nextOffset, detail: detail))
     }
+  }
+
+  /// Offsets without a record: passed over in their range.
+  private mutating func passHole(to: Int64, isVerified: Bool) {
+    guard let next = counter?.nextOffset, to > next else { return }
+    counter?.skipHoles(to: to, verified: isVerified ? to - next : 0, unverified: isVerified ? 0 : to - next)
   }
 
   // MARK: Time

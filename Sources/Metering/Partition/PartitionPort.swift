@@ -126,8 +126,8 @@ public enum PartitionAction: Sendable {
   case inspectLog(verify: Int64?)
   /// Bring local state to this plan: keep all, cut back to its head, or empty it.
   case openStorage(RecoveryPlan.Local)
-  /// Read [from, to) of the usage partition again and hand it to ``PartitionMachine/replay``; then
-  /// ``PartitionInput/replayed(through:)``.
+  /// Read [from, to) of the usage partition again and hand it to ``PartitionMachine/replay(_:)`` while
+  /// ``PartitionMachine/isReplaying``; then ``PartitionInput/replayed(through:)``.
   case replay(from: Int64, to: Int64)
   /// Begin to read the usage partition here and hand its batches to ``PartitionMachine/count``.
   case startReading(from: Int64)
@@ -182,7 +182,8 @@ public enum PartitionInput: Sendable {
   case logInspected(start: Int64, end: Int64, digest: Digest?)
   case storageOpened
   case storageFailed(detail: String)
-  case storageDone(StorageCommand.Kind)
+  /// The oldest commit that was not answered yet is durable.
+  case committed
   case replayed(through: Int64)
   /// All quarantine records below this offset are acknowledged by the broker.
   case quarantineAcknowledged(through: Int64)

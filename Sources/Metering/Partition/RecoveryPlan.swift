@@ -4,6 +4,8 @@ public struct LocalSummary: Hashable, Sendable {
   public var incarnation: [UInt8]
   /// The configuration under which its records beyond the head were judged.
   public var configuration: Digest
+  /// The length of its dedup buckets, milliseconds.
+  public var bucketMilliseconds: Int64
   /// The ledger offset of the last head record (SEAL or GENESIS) that it had read back.
   public var headRecordOffset: Int64
   /// The head that this record set: an offset of the usage partition.
@@ -16,11 +18,12 @@ public struct LocalSummary: Hashable, Sendable {
   public var ledgerDigest: Digest
 
   public init(
-    incarnation: [UInt8], configuration: Digest, headRecordOffset: Int64, headOffset: Int64, nextOffset: Int64,
+    incarnation: [UInt8], configuration: Digest, bucketMilliseconds: Int64, headRecordOffset: Int64, headOffset: Int64, nextOffset: Int64,
     ledgerNextOffset: Int64, ledgerDigest: Digest
   ) {
     self.incarnation = incarnation
     self.configuration = configuration
+    self.bucketMilliseconds = bucketMilliseconds
     self.headRecordOffset = headRecordOffset
     self.headOffset = headOffset
     self.nextOffset = nextOffset
@@ -37,8 +40,11 @@ public struct ReplayRange: Hashable, Sendable {
   public var capMilliseconds: Int64
   /// The configuration of the covering cut.
   public var configuration: Digest
+  /// The ledger offset of the record that makes `to` a head: the cut's SEAL, or GENESIS for the sightings before it.
+  public var headRecordOffset: Int64
 
-  public init(from: Int64, to: Int64, capMilliseconds: Int64, configuration: Digest) {
+  public init(from: Int64, to: Int64, capMilliseconds: Int64, configuration: Digest, headRecordOffset: Int64) {
+    self.headRecordOffset = headRecordOffset
     self.from = from
     self.to = to
     self.capMilliseconds = capMilliseconds
@@ -61,7 +67,7 @@ public struct RecoveryPlan: Hashable, Sendable {
   public var local: Local
   /// To be replayed in this order; empty where local state reaches the head.
   public var replay: [ReplayRange]
-  /// The log's clock before the first replayed record (Int64.min: none yet); nil where local state knows it.
+  /// The log's clock before the first replayed record (0: none yet); nil where local state knows it.
   public var clockMilliseconds: Int64?
   /// Where counting goes on.
   public var countFrom: Int64

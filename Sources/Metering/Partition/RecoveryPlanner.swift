@@ -12,8 +12,6 @@ struct RecoveryPlanner {
   /// Where the usage partition begins and ends now.
   var logStart: Int64
   var logEnd: Int64
-  /// The bucket length under a configuration; nil where it is unknown.
-  var bucketOf: (Digest) -> Int64?
 
   /// A plan, and the first offset of the window where the topic no longer holds it.
   struct Result {
@@ -42,13 +40,13 @@ struct RecoveryPlanner {
   }
 
   private func hasSameWindow(_ local: LocalSummary) -> Bool {
-    bucketOf(local.configuration) == rules.counting.bucketMilliseconds
+    local.bucketMilliseconds == rules.counting.bucketMilliseconds
   }
 
   /// The clock that the local head's record states.
   private func clockAt(_ local: LocalSummary) -> Int64 {
     cuts.first { $0.recordOffset == local.headRecordOffset }?.clockMilliseconds
-      ?? (local.headRecordOffset == head.recordOffset ? head.clockMilliseconds : Int64.min)
+      ?? (local.headRecordOffset == head.recordOffset ? head.clockMilliseconds : 0)
   }
 
   /// The cuts after the local head, if that head stands in this ledger.
@@ -71,18 +69,18 @@ struct RecoveryPlanner {
   /// Everything that can still have a sighting within the window of the next record: bucket(clock) − 8 and later.
   private func rebuild(resumeAt: Int64) -> Result {
     let bucket = rules.counting.bucketMilliseconds
-    func number(_ clock: Int64) -> Int64 { clock == Int64.min ? Int64.min / 2 : floorDivide(clock, bucket) }
+    func number(_ clock: Int64) -> Int64 { floorDivide(clock, bucket) }
     let oldest = number(head.clockMilliseconds) - 8
     var first = 0
     while first < cuts.count, number(cuts[first].clockMilliseconds) < oldest { first += 1 }
     var ranges = cuts[first...].map(\.replayRange).filter { $0.from < $0.to }
-    var clock = first > 0 ? cuts[first - 1].clockMilliseconds : Int64.min
+    var clock = first > 0 ? cuts[first - 1].clockMilliseconds : 0
     if first == 0, cuts.first.map({ $0.number == 0 }) ?? (head.nextCut == 0) {
       let sightings = ReplayRange(
         from: genesis.dedupFromOffset, to: genesis.startOffset, capMilliseconds: head.genesisCapMilliseconds,
-        configuration: genesis.configuration)
+        configuration: genesis.configuration, headRecordOffset: genesisRecordOffset)
       if sightings.from < sightings.to { ranges.insert(sightings, at: 0) }
-      clock = Int64.min
+      clock = 0
     } else if first == 0, let before = head.clockBeforeCuts {
       clock = before
     }
@@ -106,7 +104,8 @@ struct RecoveryPlanner {
 
 extension CutInfo {
   var replayRange: ReplayRange {
-    ReplayRange(from: from, to: to, capMilliseconds: capMilliseconds, configuration: configuration)
+    ReplayRange(from: from, to: to, capMilliseconds: capMilliseconds, configuration: configuration,
+      headRecordOffset: recordOffset)
   }
 }
 
