@@ -21,7 +21,7 @@ extension PartitionMachine {
       if outcome.consumed > 0 {
         taken += outcome.consumed
         let last = records[taken - 1]
-        lastRecord = LastRecord(offset: last.offset, digest: Digest(record: last))
+        lastRecord = LastRecord(offset: last.offset, digest: Digest(ofKey: last.key, value: last.value))
         if oldestOpenReadAt == nil { oldestOpenReadAt = now }
       }
       switch outcome.stop {
@@ -102,13 +102,14 @@ extension PartitionMachine {
     append(encoded: built)
   }
 
-  mutating func cutStands(_ cut: CutInfo, now: Int64) {
-    guard cut.identity.nonce == facts.nonce, let pending = pendingCut, pending.frozen.to == cut.to else { return }
+  mutating func cutStands(_ number: UInt64, now: Int64) {
+    guard let pending = pendingCut, pending.isAppended, let head = fold.head, head.offset == pending.frozen.to
+    else { return }
     pendingCut = nil
     indexFromOffset = nil
     isWaitingForCut = needsSealAfterCut
-    emit(.report(.cut(number: cut.number, from: cut.from, to: cut.to, rows: pending.frozen.rows.count)))
-    if let head = fold.head { counter?.setCap(head.capMilliseconds) }
+    emit(.report(.cut(number: number, from: pending.frozen.from, to: head.offset, rows: pending.frozen.rows.count)))
+    counter?.setCap(head.capMilliseconds)
     commits.headMoved()
     emitLedgerTime(appendedAt: pending.appendedAt)
     commitGroupOffset()

@@ -49,22 +49,22 @@ extension PartitionMachine {
     switch change {
     case .owner(let nonce):
       ownerStands(nonce, now: now)
-    case .cut(let cut):
-      cutStands(cut, now: now)
+    case .cut(let number, _):
+      cutStands(number, now: now)
     case .claim(let sink, let number):
       claimStands(sink: sink, number: number, now: now)
-    case .sending(let identity):
-      sendingStands(identity, now: now)
-    case .snapshot(let firstChunk, let through):
-      snapshotStands(firstChunk: firstChunk, through: through)
-    case .rowChanged(let sink, let reference):
-      rowChanged(sink: sink, reference: reference)
-    case .stopResolved(let code, let offset):
+    case .sending(_, let identity, let rows, _):
+      sendingStands(identity, rows: rows, now: now)
+    case .snapshot(let through):
+      snapshotStands(through: through)
+    case .resolvedRow(let sink, let row):
+      rowChanged(sink: sink, reference: row.reference)
+    case .resolvedStop(let code, let offset, _):
       if case .stopped(let reason) = phase, reason.code.rawValue == code, reason.offset == offset { end(.resolved) }
     case .ignored(let why):
       emit(.report(.ignored(ledgerOffset: entry.offset, why: why)))
-      if let identity = fold.lastIdentity { voidSending(identity) }
-    case .genesis, .configuration, .chunk, .rows:
+      if !sendings.isEmpty, let decoded = try? LedgerCodec.decode(entry.bytes) { voidSending(decoded.identity) }
+    case .genesis, .configuration, .chunk, .unsent, .done, .parked:
       break
     }
   }

@@ -70,7 +70,7 @@ extension PartitionMachine {
     switch record {
     case .sending(let sending, let token):
       let identity = nextIdentity()
-      sendings[identity] = PendingSending(sink: name, token: token, appendedAt: now)
+      sendings[identity] = PendingSending(sink: name, token: token, rows: sending.rows, appendedAt: now)
       append(encoded: [LedgerCodec.encode(.sending(sending), identity: identity)])
     case .unsent(let unsent): append([.unsent(unsent)])
     case .done(let done): append([.done(done)])
@@ -78,8 +78,13 @@ extension PartitionMachine {
     }
   }
 
-  mutating func sendingStands(_ identity: RecordIdentity, now: Int64) {
+  mutating func sendingStands(_ identity: RecordIdentity, rows: [RowReference], now: Int64) {
     guard let pending = sendings.removeValue(forKey: identity) else { return }
+    guard rows.count == pending.rows.count else {
+      // A person decided about some of them in between: none is sent, and the sink asks again for the rest.
+      append([.unsent(Unsent(sink: pending.sink, sending: identity, rows: rows))])
+      return emit(.sink(name: pending.sink, .sendingVoid(token: pending.token)))
+    }
     emit(
       .sink(
         name: pending.sink,

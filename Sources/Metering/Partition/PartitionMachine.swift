@@ -187,6 +187,7 @@ public struct PartitionMachine: ~Copyable {
 struct PendingSending {
   var sink: String
   var token: UInt64
+  var rows: [RowReference]
   var appendedAt: Int64
 }
 

@@ -87,6 +87,25 @@ public struct PartitionSettings: Hashable, Sendable {
   public init() {}
 }
 
+/// A row of a claim that is not settled, as its sink needs it.
+public struct LedgerRow: Hashable, Sendable {
+  public var reference: RowReference
+  /// The idempotency key, the same for every re-send.
+  public var key: String
+  public var row: ClaimRow
+  public var state: RowState
+  /// Whether an attempt before the last PARK or RESOLVE may have had effect.
+  public var hasEarlierAttempts: Bool
+
+  public init(reference: RowReference, key: String, row: ClaimRow, state: RowState, hasEarlierAttempts: Bool) {
+    self.reference = reference
+    self.key = key
+    self.row = row
+    self.state = state
+    self.hasEarlierAttempts = hasEarlierAttempts
+  }
+}
+
 /// What a sink wants appended to the partition's ledger.
 public enum DeliveryRecord: Hashable, Sendable {
   /// Answered by ``SinkNotice/sendingStands`` or ``SinkNotice/sendingVoid`` with the same token.
@@ -99,15 +118,15 @@ public enum DeliveryRecord: Hashable, Sendable {
 /// What a partition tells one of its sinks.
 public enum SinkNotice: Sendable {
   /// Recovery is over: these rows are not settled.
-  case opened([OpenRow])
+  case opened([LedgerRow], ledgerMilliseconds: Int64, appendedAt: Int64)
   /// A claim stands: its rows may be sent.
-  case claimStands([OpenRow])
+  case claimStands([LedgerRow])
   /// The SENDING has been read back under our own OWNER. Its lease counts from before its append.
   case sendingStands(token: UInt64, identity: RecordIdentity, ledgerMilliseconds: Int64, appendedAt: Int64)
   /// It will never stand: no byte may be sent for it.
   case sendingVoid(token: UInt64)
   /// A person decided: the row's state is now another.
-  case rowChanged(OpenRow)
+  case rowChanged(LedgerRow)
   case rowGone(RowReference)
   /// A record appended at `elapsed` or later has this ledger time: now ≤ ledger time + time since.
   case ledgerTime(milliseconds: Int64, appendedAt: Int64)
@@ -169,7 +188,7 @@ public enum PartitionEvent: Hashable, Sendable {
   case claim(sink: String, number: UInt64, rows: Int, firstCut: UInt64, lastCut: UInt64)
   case snapshot(through: Int64)
   case timestampsCapped(offset: Int64, timestampMilliseconds: Int64, capMilliseconds: Int64)
-  case ignored(ledgerOffset: Int64, why: String)
+  case ignored(ledgerOffset: Int64, why: LedgerChange.Ignored)
 }
 
 /// What the daemon (or the simulator) tells the machine.
