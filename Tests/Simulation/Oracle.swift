@@ -25,7 +25,7 @@ struct Oracle {
 
   /// What each cut must state.
   static func judge(log: UsageLog, sightings: Cut?, cuts: [Cut]) -> [Totals] {
-    var clock = Int64.min
+    var clock: Int64 = 0
     var seen: [String: [(offset: Int64, clock: Int64, payload: String)]] = [:]
     var reach = Int64.min
     var result: [Totals] = []

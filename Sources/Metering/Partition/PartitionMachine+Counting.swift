@@ -126,7 +126,7 @@ extension PartitionMachine {
 
   mutating func commitGroupOffset() {
     guard let (offset, incarnation) = groupOffset() else { return }
-    emit(.commitGroupOffset(offset: offset, incarnation: incarnation, snapshotOffset: snapshots.lastFirstChunk))
+    emit(.commitGroupOffset(offset: offset, incarnation: incarnation, snapshotOffset: fold.snapshots.last?.firstOffset))
   }
 
   // MARK: The journal

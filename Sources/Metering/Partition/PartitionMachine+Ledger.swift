@@ -107,13 +107,13 @@ extension PartitionMachine {
       return
     }
     guard isOurs(genesis), isConfigurationAllowed() else { return }
-    own()
+    own(now: now)
   }
 
   /// The first owner ever writes GENESIS; of two that do, the first in the log wins.
   private mutating func found(now: Int64) {
     let hasEvidence = facts.committed != nil || facts.local != nil
-    if hasEvidence, fold.resolution(of: StopReason.Code.ledgerLost.rawValue, at: 0) == nil {
+    if hasEvidence, resolution(of: .ledgerLost, at: 0) == nil {
       let who = facts.committed != nil ? "the group's committed offset names" : "the local folder names"
       stop(.init(.ledgerLost, offset: 0, detail: "the ledger is empty, but \(who) a GENESIS"))
       return
@@ -126,13 +126,19 @@ extension PartitionMachine {
           partitionCount: facts.partitionCount, startOffset: facts.startOffset, dedupFromOffset: facts.dedupFromOffset,
           fingerprintKey: facts.fingerprintKey, incarnation: facts.incarnation, configuration: rulesDigest))
     ])
-    own()
+    own(now: now)
   }
 
-  private mutating func own() {
+  /// Whether a person has resolved that stop.
+  func resolution(of code: StopReason.Code, at offset: Int64) -> ResolvedStop? {
+    fold.resolution(reason: code.rawValue, offset: offset)
+  }
+
+  private mutating func own(now: Int64) {
+    ownAppendedAt = now
     if phase == .folding { phase = .owning }
     var records: [LedgerRecord] = [.owner(Owner(instance: facts.instance))]
-    if fold.configuration(rulesDigest) == nil {
+    if fold.configurations[rulesDigest] == nil {
       records.append(.config(ConfigurationRecord(digest: rulesDigest, bytes: rules.encoded)))
     }
     append(records)
@@ -150,7 +156,7 @@ extension PartitionMachine {
       stop(.init(.partitionCountChanged, offset: 0, detail: detail))
       return false
     }
-    let isResolved = fold.resolution(of: StopReason.Code.ledgerLost.rawValue, at: 0) != nil
+    let isResolved = resolution(of: .ledgerLost, at: 0) != nil
     if let committed = facts.committed, committed.incarnation != genesis.incarnation, !isResolved {
       stop(.init(.ledgerLost, offset: 0, detail: "the group's committed offset belongs to another GENESIS"))
       return false
@@ -163,18 +169,16 @@ extension PartitionMachine {
   }
 
   private mutating func isConfigurationAllowed() -> Bool {
-    guard let latest = fold.latestConfiguration, latest.digest != rulesDigest else { return true }
     let head = fold.head?.offset ?? 0
-    if rules.version <= latest.rules.version,
-      fold.resolution(of: StopReason.Code.configurationWithoutVersion.rawValue, at: head) == nil
+    if case .versionNotRaised(let present) = fold.admits(rules),
+      resolution(of: .configurationWithoutVersion, at: head) == nil
     {
-      let detail =
-        "what is counted or billed differs from version \(latest.rules.version) of the ledger; raise `version` above it"
+      let detail = "what is counted or billed differs from version \(present) of the ledger; raise `version` above it"
       stop(.init(.configurationWithoutVersion, offset: head, detail: detail))
       return false
     }
-    let missing = fold.sinksThatMayNotVanish(under: rules)
-    if !missing.isEmpty, fold.resolution(of: StopReason.Code.sinkVanished.rawValue, at: head) == nil {
+    let missing = fold.sinksThatMayNotVanish(from: rules)
+    if !missing.isEmpty, resolution(of: .sinkVanished, at: head) == nil {
       let detail = "\(missing.joined(separator: ", ")): configure it again, or with `retired: true`"
       stop(.init(.sinkVanished, offset: head, detail: detail))
       return false
@@ -193,6 +197,7 @@ extension PartitionMachine {
     }
     guard phase == .owning || phase == .founding, let genesis = fold.genesis else { return }
     if phase == .founding, !isOurs(genesis) { return }
+    ownedAt = ownAppendedAt
     emit(.report(.owned(records: fold.nextOffset)))
     phase = .inspecting
     emit(.inspectLog(verify: fold.head?.lastRecord?.offset))

@@ -14,7 +14,7 @@ extension PartitionMachine {
       return stop(.init(.topicRecreated, offset: head.offset, detail: detail))
     }
     if start > head.offset {
-      guard fold.resolution(of: StopReason.Code.logStartsBeyondHead.rawValue, at: head.offset) != nil else {
+      guard resolution(of: .logStartsBeyondHead, at: head.offset) != nil else {
         let detail =
           "records [\(head.offset), \(start)) were deleted before they were counted (retention of the usage topic)"
         return stop(.init(.logStartsBeyondHead, offset: head.offset, detail: detail))
@@ -23,7 +23,7 @@ extension PartitionMachine {
     if let local = facts.local {
       let isShorter = local.ledgerNextOffset > fold.nextOffset
       if isShorter || localDiffers,
-        fold.resolution(of: StopReason.Code.ledgerChanged.rawValue, at: local.ledgerNextOffset) == nil
+        resolution(of: .ledgerChanged, at: local.ledgerNextOffset) == nil
       {
         let detail =
           isShorter
@@ -33,12 +33,12 @@ extension PartitionMachine {
       }
     }
     let planner = RecoveryPlanner(
-      genesis: genesis, head: head, cuts: fold.cuts, rules: rules, rulesDigest: rulesDigest, logStart: start,
+      genesis: genesis, genesisOffset: fold.genesisOffset, head: head, cuts: fold.cuts, rules: rules, rulesDigest: rulesDigest, logStart: start,
       logEnd: end)
     let usable = localDiffers ? nil : facts.local
     let plan = planner.plan(local: usable?.incarnation == genesis.incarnation ? usable : nil)
     if let missing = plan.missing, !settings.allowPartialRebuild,
-      fold.resolution(of: StopReason.Code.windowNotRetained.rawValue, at: head.offset) == nil
+      resolution(of: .windowNotRetained, at: head.offset) == nil
     {
       let detail =
         "the dedup window begins at offset \(missing), the topic at \(start); see dedup.allow_partial_rebuild"
@@ -120,7 +120,7 @@ extension PartitionMachine {
     guard next < plan.replay.count else { return recovered(plan, now: now) }
     let range = plan.replay[next]
     phase = .replaying(plan, next: next + 1)
-    guard let covering = fold.configuration(range.configuration) else {
+    guard let covering = fold.configurations[range.configuration] else {
       let detail = "the CONFIG of cut [\(range.from), \(range.to)) is missing"
       return stop(.init(.ledgerUnreadable, offset: fold.nextOffset, detail: detail))
     }
@@ -140,7 +140,7 @@ extension PartitionMachine {
       counter?.restartRange(at: head.offset)
     }
     lastRecord = nil
-    if let former = fold.configuration(head.configuration), former.counting.bucketMilliseconds != rules.counting.bucketMilliseconds {
+    if let former = fold.configurations[head.configuration], former.counting.bucketMilliseconds != rules.counting.bucketMilliseconds {
       indexFromOffset = plan.replay.first?.from ?? head.offset
     }
     if plan.countFrom > max(head.offset, counter?.nextOffset ?? 0) {
@@ -171,7 +171,8 @@ extension PartitionMachine {
       let name = sinks[index].rules.name
       sinks[index].isOpen = true
       sinks[index].lastClaimAt = now
-      emit(.sink(name: name, .opened(fold.openRows(sink: name))))
+      let rows = openRows(sink: name)
+      emit(.sink(name: name, .opened(rows, ledgerMilliseconds: fold.ledgerMilliseconds, appendedAt: ownedAt)))
     }
     appendPendingCut(now: now)
     emit(.report(.counting(from: from)))

@@ -28,12 +28,8 @@ extension PartitionMachine {
   mutating func claimIfDue(_ index: Int, now: Int64) {
     guard phase == .counting, wantsClaim(index, now: now) else { return }
     let name = sinks[index].rules.name
-    guard let unclaimed = fold.unclaimed(sink: name), !unclaimed.rows.isEmpty else { return }
-    let mapCustomer = self.mapCustomer
-    let built = ClaimBuilder.records(
-      unclaimed: unclaimed, rules: sinks[index].rules, configuration: rulesDigest, nonce: facts.nonce,
-      firstSequence: nextSequence, mapCustomer: { mapCustomer(name, $0) })
-    nextSequence += UInt64(built.count)
+    guard fold.unclaimedCuts(of: name).contains(where: { $0.rows > 0 }) else { return }
+    BUILD
     sinks[index].isClaiming = true
     sinks[index].lastClaimAt = now
     append(encoded: built)
@@ -42,14 +38,9 @@ extension PartitionMachine {
   mutating func claimStands(sink name: String, number: UInt64, now: Int64) {
     guard let index = sinks.firstIndex(where: { $0.rules.name == name }), sinks[index].isClaiming else { return }
     sinks[index].isClaiming = false
-    let rows = fold.openRows(sink: name, claim: number)
+    let rows = openRows(sink: name, claim: number)
     if !rows.isEmpty { sinks[index].isReady = false }
-    if let range = fold.claimedCuts(sink: name, claim: number) {
-      emit(
-        .report(
-          .claim(
-            sink: name, number: number, rows: rows.count, firstCut: range.lowerBound, lastCut: range.upperBound)))
-    }
+    emit(.report(.claim(sink: name, number: number, rows: rows.count)))
     emit(.sink(name: name, .claimStands(rows)))
     finishDrain()
   }
@@ -109,11 +100,32 @@ extension PartitionMachine {
 
   mutating func rowChanged(sink name: String, reference: RowReference) {
     guard sinks.contains(where: { $0.rules.name == name && $0.isOpen }) else { return }
-    if let row = fold.openRow(sink: name, reference) {
-      emit(.sink(name: name, .rowChanged(row)))
+    let row = fold.sinks[name]?.claims[reference.claim]?.row(at: reference.row)
+    if let row, !row.state.isAtRest {
+      emit(.sink(name: name, .rowChanged(ledgerRow(row, sink: name, claim: reference.claim))))
     } else {
       emit(.sink(name: name, .rowGone(reference)))
     }
+  }
+
+  // MARK: Rows
+
+  /// The rows that the sink has to bring to an outcome: neither settled, nor parked, nor uncertain.
+  func openRows(sink name: String, claim: UInt64? = nil) -> [LedgerRow] {
+    guard let sink = fold.sinks[name] else { return [] }
+    var rows: [LedgerRow] = []
+    for open in sink.claims.values where claim == nil || open.number == claim {
+      for row in open.rows where !row.state.isAtRest { rows.append(ledgerRow(row, sink: name, claim: open.number)) }
+    }
+    return rows
+  }
+
+  private func ledgerRow(_ row: OpenRow, sink: String, claim: UInt64) -> LedgerRow {
+    let reference = RowReference(claim: claim, row: row.index)
+    let key = IdempotencyKey.text(
+      incarnation: fold.genesis?.incarnation ?? [], sink: sink, partition: facts.partition, reference: reference)
+    return LedgerRow(
+      reference: reference, key: key, row: row.row, state: row.state, hasEarlierAttempts: row.hasEarlierAttempts)
   }
 
   // MARK: Draining
@@ -140,37 +152,40 @@ extension PartitionMachine {
   // MARK: Snapshots
 
   mutating func snapshotIfDue(now: Int64) {
-    guard phase == .counting, snapshots.isDue(settings), !fold.hasOpenSet, !snapshots.isWriting else { return }
+    guard phase == .counting, snapshots.isDue(settings), fold.canSnapshot, !snapshots.isWriting else { return }
     let through = fold.nextOffset - 1
     let built = SnapshotBuilder.records(fold: fold, nonce: facts.nonce, firstSequence: nextSequence)
     nextSequence += UInt64(built.count)
     snapshots.isWriting = true
-    snapshots.pendingThrough = through
     append(encoded: built)
   }
 
-  mutating func snapshotStands(firstChunk: Int64, through: Int64) {
-    snapshots.stands(firstChunk: firstChunk, through: through, ledgerMilliseconds: fold.ledgerMilliseconds)
+  mutating func snapshotStands(through: Int64) {
+    snapshots.stands()
     guard phase == .counting else { return }
     emit(.report(.snapshot(through: through)))
     commitGroupOffset()
-    if let below = snapshots.deletable(now: fold.ledgerMilliseconds, keep: settings.ledgerKeepMilliseconds) {
-      emit(.deleteLedger(below: below))
+    // Records below the `through` of the last snapshot but one, once that is older than `ledger.keep`.
+    guard fold.snapshots.count > 1, let former = fold.snapshots.first,
+      former.ledgerMilliseconds <= fold.ledgerMilliseconds - settings.ledgerKeepMilliseconds
+    else { return }
+    emit(.deleteLedger(below: former.through + 1))
+  }
+}
+
+extension RowState {
+  /// Whether nothing is to be done about it until a person decides, or ever.
+  var isAtRest: Bool {
+    switch self {
+    case .ready, .inDoubt: false
+    case .uncertain, .parked, .settled: true
     }
   }
 }
 
-/// When a SNAPSHOT is due, which ones there are, and what they make superfluous.
+/// When a SNAPSHOT is due.
 struct SnapshotSchedule {
-  private struct Standing {
-    var through: Int64
-    var ledgerMilliseconds: Int64
-  }
-
   var isWriting = false
-  var pendingThrough: Int64 = 0
-  private(set) var lastFirstChunk: Int64?
-  private var standing: [Standing] = []
   private var records: Int64 = 0
   private var bytes: Int64 = 0
 
@@ -183,19 +198,5 @@ struct SnapshotSchedule {
     records >= settings.snapshotRecords || bytes >= settings.snapshotBytes
   }
 
-  mutating func stands(firstChunk: Int64, through: Int64, ledgerMilliseconds: Int64) {
-    isWriting = false
-    lastFirstChunk = firstChunk
-    standing.append(Standing(through: through, ledgerMilliseconds: ledgerMilliseconds))
-    records = 0
-    bytes = 0
-  }
-
-  /// Records below the `through` of the last snapshot but one, once they are older than `keep`.
-  mutating func deletable(now: Int64, keep: Int64) -> Int64? {
-    guard let old = standing.dropLast().lastIndex(where: { $0.ledgerMilliseconds <= now - keep }) else { return nil }
-    let below = standing[old].through + 1
-    standing.removeFirst(old)
-    return below
-  }
+  mutating func stands() { self = SnapshotSchedule() }
 }

@@ -40,6 +40,9 @@ public struct PartitionMachine: ~Copyable {
   var finder: SnapshotFinder?
   var hasComparedLocal = false
   var localDiffers = false
+  var ownAppendedAt: Int64 = 0
+  /// Elapsed time before our OWNER was appended: what ties ledger time to the elapsed clock.
+  var ownedAt: Int64 = 0
   var sendings: [RecordIdentity: PendingSending] = [:]
   var snapshots = SnapshotSchedule()
 
@@ -180,6 +183,24 @@ public struct PartitionMachine: ~Copyable {
     evaluateFlush(now: now)
     commitIfDue(now: now)
     snapshotIfDue(now: now)
+  }
+}
+
+extension PartitionMachine {
+  /// The phase in a word, for people.
+  public var phaseDescription: String {
+    switch phase {
+    case .folding: "folding"
+    case .founding: "founding"
+    case .owning: "owning"
+    case .inspecting: "inspecting"
+    case .opening: "opening"
+    case .replaying(let plan, let next): "replaying \(next)/\(plan.replay.count)"
+    case .acceptingLoss: "accepting loss"
+    case .counting: isWaitingForCut ? "waiting for a cut" : "counting"
+    case .stopped(let reason): "stopped: \(reason.code.rawValue)"
+    case .ended(let reason): "ended: \(reason)"
+    }
   }
 }
 

@@ -185,7 +185,7 @@ public enum PartitionEvent: Hashable, Sendable {
   case recovering(RecoveryPlan)
   case counting(from: Int64)
   case cut(number: UInt64, from: Int64, to: Int64, rows: Int)
-  case claim(sink: String, number: UInt64, rows: Int, firstCut: UInt64, lastCut: UInt64)
+  case claim(sink: String, number: UInt64, rows: Int)
   case snapshot(through: Int64)
   case timestampsCapped(offset: Int64, timestampMilliseconds: Int64, capMilliseconds: Int64)
   case ignored(ledgerOffset: Int64, why: LedgerChange.Ignored)

@@ -4,9 +4,11 @@
 /// rebuilt state.
 struct RecoveryPlanner {
   var genesis: Genesis
-  var head: LedgerHead
+  /// The ledger offset of GENESIS: it is a head too.
+  var genesisOffset: Int64
+  var head: Head
   /// The standing cuts that are still remembered, in order.
-  var cuts: [CutInfo]
+  var cuts: [LedgerCut]
   var rules: BillingRules
   var rulesDigest: Digest
   /// Where the usage partition begins and ends now.
@@ -45,16 +47,16 @@ struct RecoveryPlanner {
 
   /// The clock that the local head's record states.
   private func clockAt(_ local: LocalSummary) -> Int64 {
-    cuts.first { $0.recordOffset == local.headRecordOffset }?.clockMilliseconds
-      ?? (local.headRecordOffset == head.recordOffset ? head.clockMilliseconds : 0)
+    cuts.first { $0.sealOffset == local.headRecordOffset }?.clockMilliseconds
+      ?? (local.headRecordOffset == head.recordOffset ? max(0, head.clockMilliseconds) : 0)
   }
 
   /// The cuts after the local head, if that head stands in this ledger.
   private func cutsAfter(_ local: LocalSummary) -> [ReplayRange]? {
     if local.headRecordOffset == head.recordOffset { return local.headOffset == head.offset ? [] : nil }
-    guard let index = cuts.firstIndex(where: { $0.recordOffset == local.headRecordOffset }) else {
+    guard let index = cuts.firstIndex(where: { $0.sealOffset == local.headRecordOffset }) else {
       // GENESIS is a head too, as long as no cut after it was forgotten.
-      guard local.headRecordOffset == genesisRecordOffset, cuts.first?.number == 0,
+      guard local.headRecordOffset == genesisOffset, cuts.first?.number == 0,
         local.headOffset == genesis.startOffset
       else { return nil }
       return cuts.map(\.replayRange)
@@ -63,27 +65,29 @@ struct RecoveryPlanner {
     return cuts[(index + 1)...].map(\.replayRange)
   }
 
-  /// GENESIS is the ledger's first record but for a RESOLVE of a lost ledger.
-  private var genesisRecordOffset: Int64 { head.genesisRecordOffset }
-
   /// Everything that can still have a sighting within the window of the next record: bucket(clock) − 8 and later.
   private func rebuild(resumeAt: Int64) -> Result {
     let bucket = rules.counting.bucketMilliseconds
-    func number(_ clock: Int64) -> Int64 { floorDivide(clock, bucket) }
-    let oldest = number(head.clockMilliseconds) - 8
-    var first = 0
-    while first < cuts.count, number(cuts[first].clockMilliseconds) < oldest { first += 1 }
-    var ranges = cuts[first...].map(\.replayRange).filter { $0.from < $0.to }
-    var clock = first > 0 ? cuts[first - 1].clockMilliseconds : 0
-    if first == 0, cuts.first.map({ $0.number == 0 }) ?? (head.nextCut == 0) {
-      let sightings = ReplayRange(
-        from: genesis.dedupFromOffset, to: genesis.startOffset, capMilliseconds: head.genesisCapMilliseconds,
-        configuration: genesis.configuration, headRecordOffset: genesisRecordOffset)
-      if sightings.from < sightings.to { ranges.insert(sightings, at: 0) }
-      clock = 0
-    } else if first == 0, let before = head.clockBeforeCuts {
-      clock = before
+    func number(_ clock: Int64) -> Int64 {
+      DedupBucket.number(clockMilliseconds: max(0, clock), bucketMilliseconds: bucket)
     }
+    let oldest = number(head.clockMilliseconds) - 8
+    // The latest cut that ends before the window marks its start; so does the first that is remembered, unless it is
+    // the very first: the clock before it is not known any more.
+    var start = cuts.lastIndex { number($0.clockMilliseconds) < oldest }
+    if start == nil, let first = cuts.first, first.number > 0 { start = 0 }
+    var ranges: [ReplayRange]
+    if let start {
+      ranges = cuts[(start + 1)...].map(\.replayRange)
+    } else {
+      let sightings = ReplayRange(
+        from: genesis.dedupFromOffset, to: genesis.startOffset,
+        capMilliseconds: cuts.first?.capMilliseconds ?? head.capMilliseconds, configuration: genesis.configuration,
+        headRecordOffset: genesisOffset)
+      ranges = [sightings] + cuts.map(\.replayRange)
+    }
+    ranges.removeAll { $0.from >= $0.to }
+    let clock = start.map { max(0, cuts[$0].clockMilliseconds) } ?? 0
     // A window that was made longer reaches only as far back as the cut that introduced it says.
     if let reach = cuts.last(where: { $0.indexFromOffset != nil })?.indexFromOffset {
       ranges = ranges.compactMap { clip($0, from: reach) }
@@ -102,15 +106,9 @@ struct RecoveryPlanner {
   }
 }
 
-extension CutInfo {
+extension LedgerCut {
   var replayRange: ReplayRange {
     ReplayRange(from: from, to: to, capMilliseconds: capMilliseconds, configuration: configuration,
-      headRecordOffset: recordOffset)
+      headRecordOffset: sealOffset)
   }
-}
-
-/// ⌊a / b⌋ for positive b.
-func floorDivide(_ a: Int64, _ b: Int64) -> Int64 {
-  let quotient = a / b
-  return a % b < 0 ? quotient - 1 : quotient
 }
