@@ -75,7 +75,8 @@ public struct Genesis: Hashable, Sendable {
   public var configuration: Digest
 
   public init(
-    clusterID: String, topic: String, group: String, partition: Int32, partitionCount: Int32, startOffset: Int64, dedupFromOffset: Int64, fingerprintKey: [UInt8], incarnation: [UInt8], configuration: Digest
+    clusterID: String, topic: String, group: String, partition: Int32, partitionCount: Int32, startOffset: Int64,
+    dedupFromOffset: Int64, fingerprintKey: [UInt8], incarnation: [UInt8], configuration: Digest
   ) {
     self.clusterID = clusterID
     self.topic = topic
@@ -169,7 +170,9 @@ public struct CutSeal: Hashable, Sendable {
   public var rows: UInt32
 
   public init(
-    summary: SetSummary, number: UInt64, from: Int64, to: Int64, clockMilliseconds: Int64, configuration: Digest, indexFromOffset: Int64? = nil, counters: RangeCounters, lastRecord: LastRecord?, isAcceptedLoss: Bool = false, rows: UInt32
+    summary: SetSummary, number: UInt64, from: Int64, to: Int64, clockMilliseconds: Int64, configuration: Digest,
+    indexFromOffset: Int64? = nil, counters: RangeCounters, lastRecord: LastRecord?, isAcceptedLoss: Bool = false,
+    rows: UInt32
   ) {
     self.summary = summary
     self.number = number
@@ -208,7 +211,8 @@ public struct ClaimSeal: Hashable, Sendable {
   public var skipped: Quantity
 
   public init(
-    summary: SetSummary, sink: String, number: UInt64, firstCut: UInt64, lastCut: UInt64, configuration: Digest, rows: UInt32, skipped: Quantity
+    summary: SetSummary, sink: String, number: UInt64, firstCut: UInt64, lastCut: UInt64, configuration: Digest,
+    rows: UInt32, skipped: Quantity
   ) {
     self.summary = summary
     self.sink = sink
@@ -237,7 +241,8 @@ public struct ClaimRow: Hashable, Sendable {
   public var isUnmapped: Bool
 
   public init(
-    customer: [UInt8], meter: [UInt8], dimensions: [UInt8], value: Quantity, timestampMilliseconds: Int64, events: Int64, isUnmapped: Bool
+    customer: [UInt8], meter: [UInt8], dimensions: [UInt8], value: Quantity, timestampMilliseconds: Int64,
+    events: Int64, isUnmapped: Bool
   ) {
     self.customer = customer
     self.meter = meter
