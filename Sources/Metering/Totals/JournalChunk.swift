@@ -127,7 +127,7 @@ package struct JournalStrings: Sendable {
 package enum JournalRow {
   package static let words = 7
 
-  package static func append(_ row: borrowing OpenRow, to words: inout [UInt64]) {
+  package static func append(_ row: borrowing OpenTotal, to words: inout [UInt64]) {
     words.append(UInt64(row.customer) | UInt64(row.feature) << 32)
     words.append(UInt64(row.dimensions))
     words.append(UInt64(bitPattern: row.slotStart))
@@ -137,8 +137,8 @@ package enum JournalRow {
     words.append(UInt64(bitPattern: row.greatestTime))
   }
 
-  package static func row(_ word: (Int) -> UInt64) -> OpenRow {
-    var row = OpenRow(
+  package static func row(_ word: (Int) -> UInt64) -> OpenTotal {
+    var row = OpenTotal(
       customer: UInt32(truncatingIfNeeded: word(0)), feature: UInt32(truncatingIfNeeded: word(0) >> 32),
       dimensions: UInt32(truncatingIfNeeded: word(1)), slotStart: Int64(bitPattern: word(2)))
     row.events = Int64(bitPattern: word(3))

@@ -74,7 +74,7 @@ public struct JournalChunkView {
       as: DedupEntry.self)
   }
 
-  package func forEachRow(_ body: (OpenRow) -> Void) {
+  package func forEachRow(_ body: (OpenTotal) -> Void) {
     let start = stringsAt - rowCount * JournalRow.words * 8
     for row in 0..<rowCount {
       body(JournalRow.row { UInt64(bitPattern: signed(start + (row * JournalRow.words + $0) * 8)) })

@@ -93,7 +93,7 @@ package struct OpenRange: ~Copyable {
     var names: UInt64
     var dimensions: UInt32
     var slotStart: Int64
-    var row: OpenRow
+    var row: OpenTotal
 
     static func precedes(_ left: RowKey, _ right: RowKey) -> Bool {
       if left.names != right.names { return left.names < right.names }

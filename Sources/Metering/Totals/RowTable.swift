@@ -1,7 +1,7 @@
 internal import CHotPath
 
 /// One open row: its identity in numbers of the range's interners, and its exact state. 64 bytes, one cache line.
-package struct OpenRow {
+package struct OpenTotal {
   package var customer: UInt32
   package var feature: UInt32
   package var dimensions: UInt32
@@ -33,7 +33,7 @@ package struct OpenRow {
 package struct RowTable: ~Copyable {
   private static let leastCapacity = 256
 
-  private var slots: UnsafeMutablePointer<OpenRow>
+  private var slots: UnsafeMutablePointer<OpenTotal>
   private var capacity: Int
   /// Rows held.
   package private(set) var count = 0
@@ -42,7 +42,7 @@ package struct RowTable: ~Copyable {
   private var dirtyCount = 0
 
   package init() {
-    precondition(MemoryLayout<OpenRow>.stride == 64)
+    precondition(MemoryLayout<OpenTotal>.stride == 64)
     capacity = Self.leastCapacity
     slots = Self.allocate(capacity)
     dirty = .allocate(capacity: capacity / 2 + 1)
@@ -53,8 +53,8 @@ package struct RowTable: ~Copyable {
     dirty.deallocate()
   }
 
-  private static func allocate(_ capacity: Int) -> UnsafeMutablePointer<OpenRow> {
-    HotMemory.allocate(capacity * 64).bindMemory(to: OpenRow.self, capacity: capacity)
+  private static func allocate(_ capacity: Int) -> UnsafeMutablePointer<OpenTotal> {
+    HotMemory.allocate(capacity * 64).bindMemory(to: OpenTotal.self, capacity: capacity)
   }
 
   @inline(__always) package static func hash(
@@ -92,7 +92,7 @@ package struct RowTable: ~Copyable {
       }
       index = (index &+ 1) & (capacity &- 1)
     }
-    var row = OpenRow(customer: customer, feature: feature, dimensions: dimensions, slotStart: slotStart)
+    var row = OpenTotal(customer: customer, feature: feature, dimensions: dimensions, slotStart: slotStart)
     row.units = units
     row.events = events
     row.greatestTime = time
@@ -106,7 +106,7 @@ package struct RowTable: ~Copyable {
     dirtyCount &+= 1
   }
 
-  @inline(never) private mutating func insert(_ row: OpenRow, hash: UInt64) {
+  @inline(never) private mutating func insert(_ row: OpenTotal, hash: UInt64) {
     if (count + 1) * 2 > capacity { grow() }
     let index = freeSlot(hash)
     slots[index] = row
@@ -140,7 +140,7 @@ package struct RowTable: ~Copyable {
   }
 
   /// Puts a row of the journal in its place: the last one wins.
-  package mutating func restore(_ row: OpenRow) {
+  package mutating func restore(_ row: OpenTotal) {
     let hash = Self.hash(
       customer: row.customer, feature: row.feature, dimensions: row.dimensions, slotStart: row.slotStart)
     var index = Int(truncatingIfNeeded: hash) & (capacity - 1)
@@ -159,7 +159,7 @@ package struct RowTable: ~Copyable {
   }
 
   /// Calls `body` with every row that changed since the last call, which are clean from then on.
-  package mutating func takeDirty(_ body: (borrowing OpenRow) -> Void) {
+  package mutating func takeDirty(_ body: (borrowing OpenTotal) -> Void) {
     for index in 0..<dirtyCount { body(slots[Int(dirty[index])]) }
     dirtyCount = 0
     generation += 1
@@ -168,7 +168,7 @@ package struct RowTable: ~Copyable {
   }
 
   /// Calls `body` with every row, in no order.
-  package func forEach(_ body: (borrowing OpenRow) -> Void) {
+  package func forEach(_ body: (borrowing OpenTotal) -> Void) {
     for index in 0..<capacity where slots[index].generation != 0 { body(slots[index]) }
   }
 
