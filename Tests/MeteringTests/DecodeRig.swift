@@ -1,4 +1,4 @@
-import Metering
+@_spi(Tests) import Metering
 
 /// Decoders for all of the generator's configurations, and for each way through them.
 final class DecodeRig {
