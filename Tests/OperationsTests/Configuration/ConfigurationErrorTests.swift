@@ -157,7 +157,8 @@ import Testing
       ])
     #expect(
       problems(minimal("storage: { path: \"${X\" }"))[0]
-        == "meterd.yaml:5: storage.path: ${ without }; found: \"${X\"; allowed: ${NAME}; $${ for the characters themselves")
+        == "meterd.yaml:5: storage.path: ${ without }; found: \"${X\"; allowed: ${NAME}; $${ for the characters themselves"
+    )
     #expect(
       problems(minimal("storage: { path: \"${1X}\" }"))[0]
         == "meterd.yaml:5: storage.path: not the name of an environment variable; found: \"1X\"; allowed: letters, digits "
@@ -226,13 +227,17 @@ import Testing
 
   @Test func customers() {
     let allowed = "identity, {map: FILE.csv} or {template: \"cus_{customer}\"}"
-    func sink(_ customers: String) -> [String] { problems(minimal("  - { name: b, provider: log, customers: \(customers) }")) }
+    func sink(_ customers: String) -> [String] {
+      problems(minimal("  - { name: b, provider: log, customers: \(customers) }"))
+    }
     #expect(
       sink("same") == [
         "meterd.yaml:5: sinks[1].customers: not one of the allowed values; found: \"same\"; allowed: \(allowed)"
       ])
     #expect(
-      sink("{ mapp: x }") == ["meterd.yaml:5: sinks[1].customers.mapp: unknown key; allowed: \(allowed); did you mean map?"])
+      sink("{ mapp: x }") == [
+        "meterd.yaml:5: sinks[1].customers.mapp: unknown key; allowed: \(allowed); did you mean map?"
+      ])
     #expect(
       sink("{ template: cus }") == [
         "meterd.yaml:5: sinks[1].customers.template: not one of the allowed values; found: \"cus\"; allowed: text with "

@@ -60,12 +60,15 @@ import Testing
       file.configuration.sinks[0].target
         == .stripe(secretKey: Secret("sk_test_123456"), baseURL: "https://api.stripe.com"))
     #expect(file.configuration.kafka.isEmbedded)
-    #expect(file.warnings == ["meterd.yaml:1: kafka.bootstrap_servers: the embedded broker is for trying, never for money"])
+    #expect(
+      file.warnings == ["meterd.yaml:1: kafka.bootstrap_servers: the embedded broker is for trying, never for money"])
   }
 
   @Test func theWholeExampleOfTheContractIsRead() throws {
-    let configuration = try parse(wholeExample, environment: ["STRIPE_SECRET_KEY": "sk_live_x", "WEBHOOK_SECRET": "whsec_y"])
-      .configuration
+    let configuration = try parse(
+      wholeExample, environment: ["STRIPE_SECRET_KEY": "sk_live_x", "WEBHOOK_SECRET": "whsec_y"]
+    )
+    .configuration
     #expect(configuration.version == 3)
     #expect(configuration.kafka.consumers == 2)
     #expect(configuration.kafka.start == .instant(unixMilliseconds: 1_767_225_600_000))

@@ -18,8 +18,8 @@ import Testing
       minimal(
         #"""
         storage: { path: "/a b/\"q\"\\: #$${X}\t'é" }
-        features: { "a: b": { dimensions: ["null", "true", "-", "1", "x,y", "ü}"] }, "": {} }
-        """#.split(separator: ", \"\": {}").joined()))
+        features: { "a: b": { dimensions: ["null", "true", "-", "1", "x,y", "ü}"] } }
+        """#))
     #expect(file.configuration.storage.path == "/a b/\"q\"\\: #${X}\t'é")
     #expect(file.configuration.features[0].dimensions == ["null", "true", "-", "1", "x,y", "ü}"])
     #expect(try parse(file.effectiveText).configuration == file.configuration)

@@ -15,7 +15,9 @@ import Testing
   @Test(arguments: ["", "60", "s", "1.5h", "-1s", "1h1h", "30m1h", "1 h", "1H", "106751991168d", "1s ", "+1s"])
   func notDurations(_ text: String) { #expect(ValueSyntax.duration(text) == nil) }
 
-  @Test(arguments: [("64MiB", 64 << 20), ("1GiB", 1 << 30), ("512B", 512), ("3KiB", 3_072), ("0B", 0), ("1TiB", 1 << 40)])
+  @Test(arguments: [
+    ("64MiB", 64 << 20), ("1GiB", 1 << 30), ("512B", 512), ("3KiB", 3_072), ("0B", 0), ("1TiB", 1 << 40),
+  ])
   func sizes(_ text: String, _ bytes: Int64) {
     #expect(ValueSyntax.bytes(text) == bytes)
     #expect(ValueSyntax.bytes(ValueSyntax.text(bytes: bytes)) == bytes)
