@@ -153,7 +153,7 @@ struct LedgerSnapshotTests {
 
   @Test("arbitrary bytes are no snapshot, and no trap")
   func arbitrary() throws {
-    var random = SeededGenerator(seed: 9)
+    var random = LedgerRandomness(seed: 9)
     var ledger = RandomLedger(seed: 12)
     var payloads: [[UInt8]]?
     for _ in 0..<400 {

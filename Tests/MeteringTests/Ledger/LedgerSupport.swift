@@ -1,7 +1,7 @@
 import Metering
 
 /// A small generator whose whole state is one seed (SplitMix64): a failing case names its seed.
-struct SeededGenerator: RandomNumberGenerator {
+struct LedgerRandomness: RandomNumberGenerator {
   private var state: UInt64
   init(seed: UInt64) { state = seed }
   mutating func next() -> UInt64 {

@@ -6,7 +6,7 @@
 struct RandomLedger {
   enum Step { case applied(LedgerChange), passed(LedgerFault) }
 
-  var random: SeededGenerator
+  var random: LedgerRandomness
   var fold = LedgerFold(partition: 3)
   private(set) var entries: [LedgerEntry] = []
   private var time: Int64 = 1_700_000_000_000
@@ -18,7 +18,7 @@ struct RandomLedger {
   private var sendings: [(sink: String, identity: RecordIdentity, rows: [RowReference])] = []
 
   init(seed: UInt64) {
-    random = SeededGenerator(seed: seed)
+    random = LedgerRandomness(seed: seed)
     let rules = randomRules(version: 1)
     known = [rules]
     enqueue(.genesis(Sample.genesis(rules)), by: 1)
