@@ -23,7 +23,7 @@ struct LedgerFoldTests {
 
     var ledger = try TestLedger()
     #expect(ledger.fold.head?.offset == 100)
-    #expect(ledger.fold.head?.capMilliseconds == 1_000_000 + 3_600_000)
+    #expect(ledger.fold.head?.capMilliseconds == Int64(4_600_000))
     var second = Sample.genesis(rules)
     second.startOffset = 5
     #expect(try ledger.append(.genesis(second), by: 9) == .ignored(.genesisStands))
