@@ -161,7 +161,9 @@ final class PartitionHost {
         do {
           try machine.restore(JournalChunkView(raw))
         } catch {
-          preconditionFailure("the journal cannot be restored: \(error)")
+          let chunks = disk.chunks.map { "\(SimulatedDisk.range(of: $0))" }.joined(separator: " ")
+          let detail = "\(plan): \(error) at \(SimulatedDisk.range(of: bytes)) of \(chunks)"
+          world.stops.append(StopReason(.storageFailed, offset: 0, detail: detail))
         }
       }
     }

@@ -78,7 +78,7 @@ struct ClaimOracleTests {
     return (claim, changes, skipped)
   }
 
-  private func randomRules(_ random: inout SeededGenerator) -> RowRules {
+  private func randomRules(_ random: inout LedgerRandomness) -> RowRules {
     let steps: [Int128] = [1, 7, Quantity.scale / 2, Quantity.scale]
     let step = steps.randomElement(using: &random) ?? 1
     return RowRules(
@@ -86,7 +86,7 @@ struct ClaimOracleTests {
       allowsNegative: random.chance(50))
   }
 
-  private func randomRows(_ random: inout SeededGenerator) -> [CutRow] {
+  private func randomRows(_ random: inout LedgerRandomness) -> [CutRow] {
     var rows: [Slot: CutRow] = [:]
     for _ in 0..<Int.random(in: 0...25, using: &random) {
       let row = Sample.row(
@@ -104,7 +104,7 @@ struct ClaimOracleTests {
 
   @Test("any sequence of cuts and claims: the oracle's rows, conservation, and the contract")
   func sequences() throws {
-    var random = SeededGenerator(seed: 2026)
+    var random = LedgerRandomness(seed: 2026)
     var claims = 0
     for _ in 0..<120 {
       let names = random.chance(50) ? ["f0": "m", "f1": "m"] : [:]

@@ -109,7 +109,7 @@ struct ClaimTests {
 
   @Test("chunks stay within their limit, and hold the rows whatever it is", arguments: [200, 1000, 100_000])
   func chunks(_ limit: Int) throws {
-    var random = SeededGenerator(seed: 77)
+    var random = LedgerRandomness(seed: 77)
     let rows = (0..<400).map { index in
       Sample.row(
         "customer-\(index / 7)", "f\(index % 3)", units: Int128(index) * 1_000_000_007,
