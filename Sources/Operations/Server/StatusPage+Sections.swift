@@ -12,7 +12,7 @@ extension StatusPage {
       )
     }
     return """
-      <section class="proof"><h2>Nothing lost, nothing invented</h2>
+      <section class="proof"><h2>\(conservation.holds ? "Nothing lost, nothing invented" : "It does not add up")</h2>
       <table>
       \(equation("consumed records", "counted + duplicate + quarantined", left: PeopleText.count(conservation.events), holds: conservation.events == 0))\(quantities)</table>
       </section>
