@@ -5,6 +5,8 @@ extension StatusPage {
   // MARK: Conservation
 
   var proof: HTML {
+    // Zeros of an instance that counts nothing would prove nothing.
+    if status.partitions.isEmpty, status.conservation.holds { return "" }
     let conservation = status.conservation
     let quantities = conservation.quantity.sorted { $0.key < $1.key }.map { sink, left in
       equation(

@@ -12,7 +12,6 @@ struct StatusPage {
   }
 
   var html: String {
-    let tone = verdict.tone.rawValue
     let page: HTML = """
       <!doctype html>
       <html lang="en">
@@ -26,7 +25,7 @@ struct StatusPage {
       <style nonce="\(nonce)">\(StatusPageAssets.style)</style>
       </head>
       <body>
-      <main data-tone="\(tone)">
+      <main data-title="\(verdict.title) · meterd">
       \(heading)
       \(banner)
       \(attention)

@@ -75,13 +75,16 @@ enum StatusPageAssets {
         try {
           const now = await ask('/v1/status');
           if (now !== last) {
-            const page = new DOMParser().parseFromString(await ask('/'), 'text/html');
+            const text = await ask('/');
+            const part = text.slice(text.indexOf('<main'), text.indexOf('</main>') + 7);
+            const page = new DOMParser().parseFromString(part, 'text/html');
             document.querySelectorAll('details[open]').forEach(d => {
               const same = page.getElementById(d.id);
               if (same) same.open = true;
             });
-            document.querySelector('main').replaceWith(document.adoptNode(page.querySelector('main')));
-            document.title = page.title;
+            const main = document.adoptNode(page.querySelector('main'));
+            document.querySelector('main').replaceWith(main);
+            document.title = main.dataset.title;
             last = now;
           }
           seen = new Date();

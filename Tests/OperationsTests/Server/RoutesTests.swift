@@ -107,6 +107,7 @@ private struct Fixed: StatusSource {
     #expect(open.contains("stripe-live does not answer"))
     #expect(text(answer("/", SampleStatus.starting)).contains("read 12.0 of 40.1 million events of the window"))
     #expect(text(answer("/", SampleStatus.empty)).contains("not yet a member of the group"))
+    #expect(!text(answer("/", SampleStatus.empty)).contains("Nothing lost"))
     #expect(
       text(answer("/", SampleStatus.many)).contains("61 counting, 1 blocked by a transaction, 1 draining, 1 stopped"))
   }
