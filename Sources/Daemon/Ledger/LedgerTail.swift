@@ -55,8 +55,8 @@ public final class LedgerTail: @unchecked Sendable {
   /// Ends the reading; nothing is delivered after it has returned. Not to be called from the delivery itself.
   public func stop() {
     isStopped.set()
-    // Interrupts a read that waits; an error means that the stream had ended already.
-    try? stream.stop()
+    // Interrupts a read that waits.
+    stream.stop()
     queue.sync { batch.removeAll() }
   }
 

@@ -16,7 +16,8 @@ public enum Clock {
   /// Blocks the calling thread; never for the cooperative pool.
   static func sleep(milliseconds: Int64) {
     var time = timespec(tv_sec: Int(milliseconds / 1_000), tv_nsec: Int(milliseconds % 1_000) * 1_000_000)
-    while nanosleep(&time, &time) != 0 && errno == EINTR {}
+    var left = timespec()
+    while nanosleep(&time, &left) != 0 && errno == EINTR { time = left }
   }
 
   private static func read(_ clock: clockid_t) -> Int64 {

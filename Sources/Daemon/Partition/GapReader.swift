@@ -44,12 +44,14 @@ final class GapReader: Sendable {
     // A look that cannot be made is an answer of its own, "unverified", and counted as such: not an error.
     guard let stream = try? reader.start(topic: topic, partition: partition, offset: .offset(first.lowerBound))
     else { return findings }
-    defer { try? stream.stop() }
+    defer { stream.stop() }
     var batch = MessageBatch(capacity: 10_000)
     var scan = HoleScan(holes: holes)
     while true {
       let left = deadline - Clock.elapsedMilliseconds()
-      guard left > 0, (try? stream.read(into: &batch, timeoutMilliseconds: Int32(min(left, 1_000)))) != nil else { break }
+      guard left > 0, (try? stream.read(into: &batch, timeoutMilliseconds: Int32(min(left, 1_000)))) != nil else {
+        break
+      }
       for index in 0..<batch.count {
         let message = batch[index]
         if message.isRecord {

@@ -39,7 +39,7 @@ struct RecordBuffer: ~Copyable {
   init(capacity: Int) { records = .allocate(capacity: capacity) }
 
   deinit {
-    releaseHeaders()
+    for list in headers { list.deallocate() }
     records.deallocate()
   }
 
