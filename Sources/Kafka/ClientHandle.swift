@@ -85,7 +85,9 @@ final class ClientContext: Sendable {
 
 /// Takes what the group member's callbacks deliver.
 protocol RebalanceDelegate: AnyObject, Sendable {
-  func rebalance(_ code: rd_kafka_resp_err_t, _ partitions: UnsafeMutablePointer<rd_kafka_topic_partition_list_t>?)
+  func rebalance(
+    _ handle: OpaquePointer, _ code: rd_kafka_resp_err_t,
+    _ partitions: UnsafeMutablePointer<rd_kafka_topic_partition_list_t>?)
   func failed(_ error: KafkaError)
 }
 

@@ -1,4 +1,5 @@
 internal import CRdkafka
+internal import Glibc
 
 /// Owns one of librdkafka's lists of partitions.
 struct PartitionList: ~Copyable {
@@ -18,6 +19,16 @@ struct PartitionList: ~Copyable {
   /// Borrows the entries.
   var entries: UnsafeBufferPointer<rd_kafka_topic_partition_t> {
     UnsafeBufferPointer(start: raw.pointee.elems, count: Int(raw.pointee.cnt))
+  }
+
+  /// Sets what is committed beside entry `index`'s offset.
+  func setMetadata(_ text: String, at index: Int) {
+    let bytes = Array(text.utf8)
+    // librdkafka frees it with the list, so it has to come from malloc.
+    guard !bytes.isEmpty, let copy = malloc(bytes.count) else { return }
+    copy.copyMemory(from: bytes, byteCount: bytes.count)
+    raw.pointee.elems[index].metadata = copy
+    raw.pointee.elems[index].metadata_size = bytes.count
   }
 
   deinit { rd_kafka_topic_partition_list_destroy(raw) }

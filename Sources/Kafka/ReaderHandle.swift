@@ -83,28 +83,15 @@ public final class ReaderHandle: Sendable {
   public func queryWatermarks(
     topic: String, partition: Int32, timeoutMilliseconds: Int32
   ) throws(KafkaError) -> Watermarks {
-    var low: Int64 = 0
-    var high: Int64 = 0
-    try KafkaError.check(
-      rd_kafka_query_watermark_offsets(client.raw, topic, partition, &low, &high, timeoutMilliseconds),
-      doing: "ask for the watermarks of \(topic)[\(partition)]")
-    return Watermarks(low: low, high: high)
+    try watermarks(of: client, topic, partition, timeoutMilliseconds)
   }
 
-  /// For each partition the offset of the first record whose timestamp is `milliseconds` or later; `nil` where there
+  /// For each partition the offset of the first record whose timestamp is `unixMilliseconds` or later; `nil` where there
   /// is none. Blocks up to `timeoutMilliseconds`.
   public func offsetsForTime(
     topic: String, partitions: [Int32], unixMilliseconds: Int64, timeoutMilliseconds: Int32
   ) throws(KafkaError) -> [Int32: Int64?] {
-    let list = PartitionList(topic: topic, partitions: partitions.map { ($0, unixMilliseconds) })
-    let doing = "ask for offsets of \(topic) at time \(unixMilliseconds)"
-    try KafkaError.check(rd_kafka_offsets_for_times(client.raw, list.raw, timeoutMilliseconds), doing: doing)
-    var offsets: [Int32: Int64?] = [:]
-    for entry in list.entries {
-      try KafkaError.check(entry.err, doing: "\(doing), partition \(entry.partition)")
-      offsets[entry.partition] = .some(entry.offset >= 0 ? entry.offset : nil)
-    }
-    return offsets
+    try Kafka.offsetsForTime(client, topic, partitions, unixMilliseconds, timeoutMilliseconds)
   }
 }
 
