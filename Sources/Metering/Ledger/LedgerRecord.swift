@@ -44,7 +44,7 @@ public enum LedgerRecord: Hashable, Sendable {
   case genesis(Genesis)
   case owner(Owner)
   case config(ConfigurationRecord)
-  /// One piece of the set whose first chunk has the sequence `set`; sets are CUT, CLAIM or SNAPSHOT, told by the SEAL.
+  /// One piece of the set whose first chunk has the sequence `set`.
   case chunk(SetChunk)
   case cut(CutSeal)
   case claim(ClaimSeal)
@@ -73,11 +73,31 @@ public struct Genesis: Hashable, Sendable {
   public var incarnation: [UInt8]
   /// The configuration under which the sightings are judged.
   public var configuration: Digest
+
+  public init(
+    clusterID: String, topic: String, group: String, partition: Int32, partitionCount: Int32, startOffset: Int64,
+    dedupFromOffset: Int64, fingerprintKey: [UInt8], incarnation: [UInt8], configuration: Digest
+  ) {
+    self.clusterID = clusterID
+    self.topic = topic
+    self.group = group
+    self.partition = partition
+    self.partitionCount = partitionCount
+    self.startOffset = startOffset
+    self.dedupFromOffset = dedupFromOffset
+    self.fingerprintKey = fingerprintKey
+    self.incarnation = incarnation
+    self.configuration = configuration
+  }
 }
 
 public struct Owner: Hashable, Sendable {
   /// Who it is, for people: host and storage path.
   public var instance: String
+
+  public init(instance: String) {
+    self.instance = instance
+  }
 }
 
 /// One version of the configuration, once.
@@ -85,14 +105,35 @@ public struct ConfigurationRecord: Hashable, Sendable {
   public var digest: Digest
   /// The canonical encoding (BillingRules.encoded), of which `digest` is the digest.
   public var bytes: [UInt8]
+
+  public init(digest: Digest, bytes: [UInt8]) {
+    self.digest = digest
+    self.bytes = bytes
+  }
+}
+
+/// What the chunks of a set hold.
+public enum SetKind: UInt8, Hashable, Sendable {
+  case cut = 1
+  case claim = 2
+  case snapshot = 3
 }
 
 public struct SetChunk: Hashable, Sendable {
+  /// What it is a piece of; the SEAL says the same.
+  public var kind: SetKind
   /// The sequence of the set's first chunk: with the nonce, the set's identity.
   public var set: UInt64
   /// Counts from 0.
   public var index: UInt32
   public var payload: [UInt8]
+
+  public init(kind: SetKind, set: UInt64, index: UInt32, payload: [UInt8]) {
+    self.kind = kind
+    self.set = set
+    self.index = index
+    self.payload = payload
+  }
 }
 
 /// What every SEAL says of its set.
@@ -101,6 +142,12 @@ public struct SetSummary: Hashable, Sendable {
   public var chunks: UInt32
   /// The digest of the chunks' payloads, in order.
   public var digest: Digest
+
+  public init(set: UInt64, chunks: UInt32, digest: Digest) {
+    self.set = set
+    self.chunks = chunks
+    self.digest = digest
+  }
 }
 
 public struct CutSeal: Hashable, Sendable {
@@ -121,11 +168,34 @@ public struct CutSeal: Hashable, Sendable {
   /// A person's RESOLVE: records in this range are gone and accepted as lost.
   public var isAcceptedLoss: Bool
   public var rows: UInt32
+
+  public init(
+    summary: SetSummary, number: UInt64, from: Int64, to: Int64, clockMilliseconds: Int64, configuration: Digest,
+    indexFromOffset: Int64? = nil, counters: RangeCounters, lastRecord: LastRecord?, isAcceptedLoss: Bool = false,
+    rows: UInt32
+  ) {
+    self.summary = summary
+    self.number = number
+    self.from = from
+    self.to = to
+    self.clockMilliseconds = clockMilliseconds
+    self.configuration = configuration
+    self.indexFromOffset = indexFromOffset
+    self.counters = counters
+    self.lastRecord = lastRecord
+    self.isAcceptedLoss = isAcceptedLoss
+    self.rows = rows
+  }
 }
 
 public struct LastRecord: Hashable, Sendable {
   public var offset: Int64
   public var digest: Digest
+
+  public init(offset: Int64, digest: Digest) {
+    self.offset = offset
+    self.digest = digest
+  }
 }
 
 public struct ClaimSeal: Hashable, Sendable {
@@ -139,6 +209,20 @@ public struct ClaimSeal: Hashable, Sendable {
   public var rows: UInt32
   /// The part that the sink's routing leaves out.
   public var skipped: Quantity
+
+  public init(
+    summary: SetSummary, sink: String, number: UInt64, firstCut: UInt64, lastCut: UInt64, configuration: Digest,
+    rows: UInt32, skipped: Quantity
+  ) {
+    self.summary = summary
+    self.sink = sink
+    self.number = number
+    self.firstCut = firstCut
+    self.lastCut = lastCut
+    self.configuration = configuration
+    self.rows = rows
+    self.skipped = skipped
+  }
 }
 
 /// One row of a claim, frozen. Its index in the claim is part of its idempotency key.
@@ -155,6 +239,19 @@ public struct ClaimRow: Hashable, Sendable {
   public var events: Int64
   /// Parked from birth: the customer map has no entry.
   public var isUnmapped: Bool
+
+  public init(
+    customer: [UInt8], meter: [UInt8], dimensions: [UInt8], value: Quantity, timestampMilliseconds: Int64,
+    events: Int64, isUnmapped: Bool
+  ) {
+    self.customer = customer
+    self.meter = meter
+    self.dimensions = dimensions
+    self.value = value
+    self.timestampMilliseconds = timestampMilliseconds
+    self.events = events
+    self.isUnmapped = isUnmapped
+  }
 }
 
 /// A change of what is carried for (sink, customer, meter).
@@ -163,6 +260,13 @@ public struct CarryChange: Hashable, Sendable {
   public var meter: [UInt8]
   public var carriedIn: Quantity
   public var carriedOut: Quantity
+
+  public init(customer: [UInt8], meter: [UInt8], carriedIn: Quantity, carriedOut: Quantity) {
+    self.customer = customer
+    self.meter = meter
+    self.carriedIn = carriedIn
+    self.carriedOut = carriedOut
+  }
 }
 
 /// A row's name within a partition and sink.
@@ -183,6 +287,13 @@ public struct Sending: Hashable, Sendable {
   public var account: String
   public var leaseMilliseconds: Int64
   public var rows: [RowReference]
+
+  public init(sink: String, account: String, leaseMilliseconds: Int64, rows: [RowReference]) {
+    self.sink = sink
+    self.account = account
+    self.leaseMilliseconds = leaseMilliseconds
+    self.rows = rows
+  }
 }
 
 /// The attempts of `rows` under `sending` had no effect, provably: they are void.
@@ -190,6 +301,12 @@ public struct Unsent: Hashable, Sendable {
   public var sink: String
   public var sending: RecordIdentity
   public var rows: [RowReference]
+
+  public init(sink: String, sending: RecordIdentity, rows: [RowReference]) {
+    self.sink = sink
+    self.sending = sending
+    self.rows = rows
+  }
 }
 
 public enum RowOutcome: UInt8, Sendable {
@@ -217,6 +334,12 @@ public struct Done: Hashable, Sendable {
   public var sink: String
   public var sending: RecordIdentity
   public var rows: [Row]
+
+  public init(sink: String, sending: RecordIdentity, rows: [Row]) {
+    self.sink = sink
+    self.sending = sending
+    self.rows = rows
+  }
 }
 
 public struct Park: Hashable, Sendable {
@@ -225,6 +348,13 @@ public struct Park: Hashable, Sendable {
   /// A stable code such as `foreign_duplicate` or `unmapped_customer`.
   public var reason: String
   public var detail: String
+
+  public init(sink: String, rows: [RowReference], reason: String, detail: String = "") {
+    self.sink = sink
+    self.rows = rows
+    self.reason = reason
+    self.detail = detail
+  }
 }
 
 /// A person's decision. It has effect only where the state that it names is still the state.
@@ -241,10 +371,20 @@ public struct Resolve: Hashable, Sendable {
   }
   public var decision: Decision
   public var why: String
+
+  public init(decision: Decision, why: String) {
+    self.decision = decision
+    self.why = why
+  }
 }
 
 public struct SnapshotSeal: Hashable, Sendable {
   public var summary: SetSummary
   /// The fold of all records up to and including this ledger offset.
   public var through: Int64
+
+  public init(summary: SetSummary, through: Int64) {
+    self.summary = summary
+    self.through = through
+  }
 }
