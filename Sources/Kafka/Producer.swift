@@ -57,17 +57,17 @@ public final class Producer: Sendable {
   /// Hands over one record; its bytes are copied.
   ///
   /// - Parameters:
-  ///   - key: `nil` is Kafka's null, as is a `nil` `value` (a tombstone).
+  ///   - keyBytes: `nil` is Kafka's null, as is a `nil` `valueBytes` (a tombstone).
   ///   - timestampMilliseconds: Unix time; `nil` is now.
   ///   - token: comes back in the record's report.
   /// - Throws: `.queueFull` where the queue is full (nothing was taken: wait for reports, then try again); anything
   ///   else is final for this record, and no report will come for it.
   public func produce(
-    topic: String, partition: Int32, key: UnsafeRawBufferPointer?, value: UnsafeRawBufferPointer?,
+    topic: String, partition: Int32, keyBytes: UnsafeRawBufferPointer?, valueBytes: UnsafeRawBufferPointer?,
     headers: [Header] = [], timestampMilliseconds: Int64? = nil, token: UInt64 = 0
   ) throws(KafkaError) {
     let code = produceRecord(
-      client.raw, try self.topic(topic), partition, key, value, headers, timestampMilliseconds, token)
+      client.raw, try self.topic(topic), partition, keyBytes, valueBytes, headers, timestampMilliseconds, token)
     if let error = code {
       throw KafkaError(consuming: error, doing: "hand a record of \(topic)[\(partition)] to the producer")
     }
@@ -81,7 +81,7 @@ public final class Producer: Sendable {
     try withBytes(key) { (key) throws(KafkaError) in
       try withBytes(value) { (value) throws(KafkaError) in
         try produce(
-          topic: topic, partition: partition, key: key, value: value, headers: headers,
+          topic: topic, partition: partition, keyBytes: key, valueBytes: value, headers: headers,
           timestampMilliseconds: timestampMilliseconds, token: token)
       }
     }

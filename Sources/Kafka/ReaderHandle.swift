@@ -145,6 +145,12 @@ public struct Watermarks: Sendable, Hashable {
   public var low: Int64
   /// The offset that the next record will get.
   public var high: Int64
+
+  /// Both ends.
+  public init(low: Int64, high: Int64) {
+    self.low = low
+    self.high = high
+  }
 }
 
 /// A flag that is set once.
