@@ -1,0 +1,77 @@
+internal import Glibc
+public import HTTP
+
+/// What all fakes have in common.
+public struct FakeServerOptions: Sendable {
+  /// What goes wrong, and how often.
+  public var faults: FaultSpec
+  /// Where the record is appended to (INTERFACE.md, `--record`); nil for none.
+  public var recordFile: String?
+  /// How long each request takes to be worked on; only this makes concurrent calls meet.
+  public var latency: Duration
+  /// The provider's clock: Unix milliseconds. Windows and rates follow it; waits are real.
+  public var clock: @Sendable () -> Int64
+
+  public init(
+    faults: FaultSpec = .none, recordFile: String? = nil, latency: Duration = .zero,
+    clock: @escaping @Sendable () -> Int64 = { FakeServerOptions.systemClock() }
+  ) {
+    self.faults = faults
+    self.recordFile = recordFile
+    self.latency = latency
+    self.clock = clock
+  }
+
+  /// The system's time in Unix milliseconds.
+  public static func systemClock() -> Int64 {
+    var now = timespec()
+    clock_gettime(CLOCK_REALTIME, &now)
+    return Int64(now.tv_sec) * 1000 + Int64(now.tv_nsec) / 1_000_000
+  }
+}
+
+/// A provider's stand-in on a port of its own: it takes real requests, keeps the provider's rules, and can be told to
+/// misbehave. It keeps what it booked in memory, across `stop` and `start`.
+///
+/// Over HTTP, for other processes, not counted and never faulty: `GET /_fake/totals`, `GET /_fake/violations`,
+/// `GET /_fake/effects?key=K`, `POST /_fake/outage` `{"on": true, "mode": "unavailable"}` and `POST /_fake/faults`
+/// `{"spec": "…"}`.
+public protocol ProviderFake: AnyObject, Sendable {
+  /// Begins to serve on `host:port`; port 0 lets the system choose.
+  func start(listen: String) throws(HTTPServerError)
+  /// The port that it serves on; 0 while it does not.
+  var port: Int { get }
+  /// Refuses connections from now on; what it booked stays.
+  func stop()
+  /// What it has booked.
+  func totals() -> [FakeTotal]
+  /// All that it has seen.
+  var effects: EffectLedger { get }
+  /// What goes wrong: to be changed while it runs.
+  var faults: FaultInjector { get }
+}
+
+extension ProviderFake {
+  /// Where it serves, for a sink's base URL.
+  public var baseURL: String { "http://127.0.0.1:\(port)" }
+  public func totals() -> [FakeTotal] { effects.totals() }
+}
+
+/// The fakes by their provider's name in a configuration.
+public enum FakeCatalog {
+  /// Providers that have a fake.
+  public static let providers = ["stripe", "webhook"]
+
+  /// A fake with its usual rules, as `meterd fake PROVIDER` runs it; nil for a provider without one. `secret` is the
+  /// webhook's signing secret, or the only API key that Stripe's fake takes (by default any `sk_test_…`).
+  public static func make(
+    provider: String, server: FakeServerOptions, secret: String? = nil
+  ) throws(RecordFileError) -> (any ProviderFake)? {
+    switch provider {
+    case "stripe": try StripeFake(StripeFakeOptions(secretKey: secret), server: server)
+    case "webhook":
+      try WebhookFake(WebhookFakeOptions(secret: secret ?? WebhookFakeOptions.defaultSecret), server: server)
+    default: nil
+    }
+  }
+}
