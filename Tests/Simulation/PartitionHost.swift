@@ -72,6 +72,11 @@ final class PartitionHost {
       ledgerEnd = world.ledgers[partition].end
       ledgerReading += 1
       readLedger(ledgerReading)
+    case .recallLedger(let from, let through):
+      later(50) { [unowned self] in
+        let entries = world.ledgers[partition].entries(from: from, limit: Int(through - from) + 1)
+        handle(.recalled(entries, isEnd: true))
+      }
     case .append(let records, let token): append(records, token: token)
     case .inspectLog(let verify):
       later(20) { [unowned self] in

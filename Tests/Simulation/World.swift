@@ -59,6 +59,8 @@ final class World {
   /// Faults are on until the run is brought to rest.
   var isFaulty: Bool
   var outages: Set<String> = []
+  /// Nothing happens for hours: everybody looks at the clock less often.
+  var isIdle = false
   var stops: [StopReason] = []
   private var generator = Generator()
   private(set) var steps = 0

@@ -95,11 +95,12 @@ extension PartitionMachine {
     cut.isAppended = true
     cut.appendedAt = now
     pendingCut = cut
-    let built = CutBuilder.records(
-      frozen: cut.frozen, number: head.nextCut, configuration: rulesDigest, indexFromOffset: indexFromOffset,
-      lastRecord: cut.lastRecord, isAcceptedLoss: cut.isAcceptedLoss, nonce: facts.nonce, firstSequence: nextSequence)
-    nextSequence += UInt64(built.count)
-    append(encoded: built)
+    let records = CutBuilder.records(
+      cut.frozen, number: head.cutNumber, configuration: rulesDigest, lastRecord: cut.lastRecord,
+      indexFromOffset: indexFromOffset, isAcceptedLoss: cut.isAcceptedLoss, nonce: facts.nonce,
+      firstSequence: nextSequence)
+    nextSequence = records.nextSequence
+    append(encoded: records.records)
   }
 
   mutating func cutStands(_ number: UInt64, now: Int64) {

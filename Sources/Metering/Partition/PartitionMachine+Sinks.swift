@@ -29,10 +29,47 @@ extension PartitionMachine {
     guard phase == .counting, wantsClaim(index, now: now) else { return }
     let name = sinks[index].rules.name
     guard fold.unclaimedCuts(of: name).contains(where: { $0.rows > 0 }) else { return }
-    BUILD
+    let prepared: PreparedClaim
+    do {
+      prepared = try fold.prepareClaim(sink: name, recalled: recalled, map: { [mapCustomer] in mapCustomer(name, $0) })
+    } catch {
+      return claimFailed(error, sink: name)
+    }
+    let records = prepared.records(nonce: facts.nonce, firstSequence: nextSequence)
+    nextSequence = records.nextSequence
     sinks[index].isClaiming = true
     sinks[index].lastClaimAt = now
-    append(encoded: built)
+    append(encoded: records.records)
+  }
+
+  private mutating func claimFailed(_ error: ClaimError, sink name: String) {
+    switch error {
+    case .nothingToClaim, .noSuchSink: break
+    case .rowsMissing:
+      // A sink that starts at an old cut, or returns: the rows are in the ledger still.
+      guard recall == nil else { return }
+      let reader = CutRecall(fold.unclaimedCuts(of: name))
+      guard let from = reader.fromOffset, let through = reader.throughOffset else { return }
+      recall = reader
+      emit(.recallLedger(from: from, through: through))
+    case .damagedRows(let cut, let problem):
+      stop(.init(.ledgerUnreadable, offset: fold.nextOffset, detail: "rows of cut \(cut): \(problem)"))
+    case .overflow, .tooManyRows:
+      stop(.init(.overflow, offset: fold.head?.offset ?? 0, detail: "claim of sink \(name): \(error)"))
+    }
+  }
+
+  mutating func recalled(_ entries: [LedgerEntry], isEnd: Bool, now: Int64) {
+    for entry in entries { recall?.add(entry) }
+    guard isEnd, let reader = recall else { return }
+    recall = nil
+    guard reader.isComplete else {
+      let detail = "rows of cuts that a sink starts at are no longer in the ledger (ledger.keep); use from_cut: present"
+      return stop(.init(.ledgerUnreadable, offset: reader.fromOffset ?? 0, detail: detail))
+    }
+    recalled = reader.chunks
+    for index in sinks.indices { claimIfDue(index, now: now) }
+    recalled = [:]
   }
 
   mutating func claimStands(sink name: String, number: UInt64, now: Int64) {
@@ -100,7 +137,7 @@ extension PartitionMachine {
 
   mutating func rowChanged(sink name: String, reference: RowReference) {
     guard sinks.contains(where: { $0.rules.name == name && $0.isOpen }) else { return }
-    let row = fold.sinks[name]?.claims[reference.claim]?.row(at: reference.row)
+    let row = fold.sinks[name]?.claim(reference.claim)?.row(at: reference.row)
     if let row, !row.state.isAtRest {
       emit(.sink(name: name, .rowChanged(ledgerRow(row, sink: name, claim: reference.claim))))
     } else {
@@ -114,7 +151,7 @@ extension PartitionMachine {
   func openRows(sink name: String, claim: UInt64? = nil) -> [LedgerRow] {
     guard let sink = fold.sinks[name] else { return [] }
     var rows: [LedgerRow] = []
-    for open in sink.claims.values where claim == nil || open.number == claim {
+    for open in sink.claims where claim == nil || open.number == claim {
       for row in open.rows where !row.state.isAtRest { rows.append(ledgerRow(row, sink: name, claim: open.number)) }
     }
     return rows
@@ -153,11 +190,10 @@ extension PartitionMachine {
 
   mutating func snapshotIfDue(now: Int64) {
     guard phase == .counting, snapshots.isDue(settings), fold.canSnapshot, !snapshots.isWriting else { return }
-    let through = fold.nextOffset - 1
-    let built = SnapshotBuilder.records(fold: fold, nonce: facts.nonce, firstSequence: nextSequence)
-    nextSequence += UInt64(built.count)
+    guard let records = SnapshotBuilder.records(of: fold, nonce: facts.nonce, firstSequence: nextSequence) else { return }
+    nextSequence = records.nextSequence
     snapshots.isWriting = true
-    append(encoded: built)
+    append(encoded: records.records)
   }
 
   mutating func snapshotStands(through: Int64) {

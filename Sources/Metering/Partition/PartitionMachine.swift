@@ -65,6 +65,9 @@ public struct PartitionMachine: ~Copyable {
 
   // Sinks, in the configuration's order.
   var sinks: [SinkProgress]
+  /// Rows of old cuts that are being read again for a claim, and that were.
+  var recall: CutRecall?
+  var recalled: [UInt64: [[UInt8]]] = [:]
   var isDraining = false
   var hasDrained = false
 
@@ -104,6 +107,7 @@ public struct PartitionMachine: ~Copyable {
     switch input {
     case .ledger(let entries): for entry in entries { read(entry, now: now) }
     case .ledgerEnd: ledgerEnded(now: now)
+    case .recalled(let entries, let isEnd): recalled(entries, isEnd: isEnd, now: now)
     case .appended: break  // Only what was read back counts.
     case .appendFailed(_, let isUnknown, let detail): appendFailed(isUnknown: isUnknown, detail: detail)
     case .logInspected(let start, let end, let digest): inspected(start: start, end: end, digest: digest, now: now)

@@ -139,6 +139,9 @@ public enum PartitionAction: Sendable {
   /// Read the ledger partition from here on, for as long as the machine lives. Hand over ``PartitionInput/ledgerEnd``
   /// once the end that the log had when the reading began is reached.
   case readLedger(from: Int64)
+  /// Read this part of the ledger again, beside the reading that goes on, and hand it over as
+  /// ``PartitionInput/recalled``.
+  case recallLedger(from: Int64, through: Int64)
   /// Append these records in this order; all or a prefix of them may land.
   case append(records: [[UInt8]], token: UInt64)
   /// Look up where the usage partition begins and ends, and the digest of the record at `verify` if it is retained.
@@ -195,6 +198,7 @@ public enum PartitionEvent: Hashable, Sendable {
 public enum PartitionInput: Sendable {
   case ledger([LedgerEntry])
   case ledgerEnd
+  case recalled([LedgerEntry], isEnd: Bool)
   case appended(token: UInt64)
   /// `isUnknown`: it may have landed. Otherwise it provably has not.
   case appendFailed(token: UInt64, isUnknown: Bool, detail: String)

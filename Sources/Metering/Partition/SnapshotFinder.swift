@@ -1,18 +1,18 @@
 /// Finds the first complete SNAPSHOT in a ledger that is read from somewhere else than its beginning.
-struct SnapshotFinder {
+package struct SnapshotFinder {
   /// Whether the place came from the group's committed offset, which is only a hint.
-  let isHinted: Bool
+  package let isHinted: Bool
   private let partition: Int32
   private var sets: [RecordIdentity: [Int: SetChunk]] = [:]
 
-  init(partition: Int32, isHinted: Bool) {
+  package init(partition: Int32, isHinted: Bool) {
     self.partition = partition
     self.isHinted = isHinted
   }
 
   /// The fold of the snapshot that this record seals, if it does. Records that cannot be read are passed over: whoever
   /// folds them later says so.
-  mutating func read(_ entry: LedgerEntry) -> LedgerFold? {
+  package mutating func read(_ entry: LedgerEntry) -> LedgerFold? {
     guard let (identity, record) = try? LedgerCodec.decode(entry.bytes) else { return nil }
     switch record {
     case .chunk(let chunk):

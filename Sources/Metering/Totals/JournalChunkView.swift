@@ -81,6 +81,34 @@ public struct JournalChunkView {
     }
   }
 
+  /// A chunk's place and buckets, read without looking at its content: what decides when it may be removed.
+  public struct Outline: Sendable {
+    public let from: Int64
+    public let to: Int64
+    /// Each bucket in which it made sightings.
+    public let buckets: [Int64]
+
+    public init(of chunk: JournalChunk) {
+      from = chunk.from
+      to = chunk.to
+      buckets = chunk.buckets
+    }
+
+    /// Reads the outline of a chunk whose checksum is looked at later.
+    public init(_ bytes: UnsafeRawBufferPointer) throws(JournalCorruption) {
+      guard bytes.count >= JournalFormat.headerBytes else { throw .truncated }
+      func word(_ at: Int) -> Int64 { Int64(littleEndian: bytes.loadUnaligned(fromByteOffset: at, as: Int64.self)) }
+      guard UInt64(bitPattern: word(0)) == JournalFormat.magic else { throw .unknownFormat }
+      let groups = word(64)
+      guard word(16) == Int64(bytes.count), groups >= 0,
+        groups <= (bytes.count - JournalFormat.headerBytes) / 16
+      else { throw .truncated }
+      from = word(24)
+      to = word(32)
+      buckets = (0..<Int(groups)).map { word(JournalFormat.headerBytes + $0 * 16) }
+    }
+  }
+
   /// Calls `body` with each string in order: customers, features, dimensions.
   package func forEachString(
     _ body: (UnsafeRawBufferPointer) -> Void

@@ -38,6 +38,8 @@ public struct PartitionCounter: ~Copyable, @unchecked Sendable {
   package var range: OpenRange
   package var journal: JournalBuilder
   private let block: UnsafeMutablePointer<JudgedEvent>
+  /// Why the decoder refused the block's records, for people; in order.
+  private var details: [String] = []
   private var failure: CountStop?
   private var slotStart: Int64 = 0
   private var slotEnd: Int64 = .min
@@ -89,7 +91,7 @@ public struct PartitionCounter: ~Copyable, @unchecked Sendable {
   ///   - records: the batch, borrowed for the call.
   ///   - mode: whether they are counted, or make sightings only.
   ///   - quarantine: takes each event that cannot be counted, in offset order, with its reason and a detail for people
-  ///     (mostly empty). It may block.
+  ///     (the quarantine's `meterd_detail`). It may block.
   /// - Returns: how far it came and why it stopped. Call again with the rest.
   public mutating func count(
     _ records: UnsafeBufferPointer<RecordView>, mode: CountMode = .count,
@@ -130,6 +132,7 @@ public struct PartitionCounter: ~Copyable, @unchecked Sendable {
   /// First pass: clock, decode, hashes, prefetches. Returns how many records came before one beyond the cap.
   @inline(never) private mutating func read(_ records: UnsafeBufferPointer<RecordView>) -> Int {
     decoder.resetScratch()
+    details.removeAll(keepingCapacity: true)
     var bucket = Self.bucket(clockMilliseconds, bucketMilliseconds)
     var bucketEnd = (bucket &+ 1) &* bucketMilliseconds
     for position in 0..<records.count {
@@ -147,6 +150,7 @@ public struct PartitionCounter: ~Copyable, @unchecked Sendable {
       if let reason = decoder.decode(record, clockMilliseconds: clockMilliseconds, into: &judged.pointee.event) {
         judged.pointee.verdict = .quarantine
         judged.pointee.reason = reason
+        details.append(decoder.detail.description)
         continue
       }
       judged.pointee.verdict = .count
@@ -210,6 +214,7 @@ public struct PartitionCounter: ~Copyable, @unchecked Sendable {
     var counted: Int64 = 0
     var duplicate: Int64 = 0
     var mismatches: Int64 = 0
+    var refused = 0
     for position in 0..<records.count {
       let judged = block + position
       switch judged.pointee.verdict {
@@ -230,7 +235,12 @@ public struct PartitionCounter: ~Copyable, @unchecked Sendable {
         let reason = judged.pointee.reason
         range.counters.quarantined[Int(reason.rawValue)] += 1
         totals.quarantined[Int(reason.rawValue)] += 1
-        quarantine(records[position], reason, detail(of: reason, bucket: judged.pointee.bucket))
+        if reason == .keyConflict {
+          quarantine(records[position], reason, Self.conflictDetail)
+        } else {
+          quarantine(records[position], reason, details[refused])
+          refused += 1
+        }
       }
     }
     range.counters.consumed += Int64(records.count)
@@ -264,12 +274,8 @@ public struct PartitionCounter: ~Copyable, @unchecked Sendable {
     judged.pointee.rowHash = rowHash
   }
 
-  private func detail(of reason: QuarantineReason, bucket: Int64) -> String {
-    reason == .keyConflict
-      ? "an earlier event in the window has this source and key, but another customer, feature, quantity, revert or"
-        + " dimensions"
-      : ""
-  }
+  private static let conflictDetail =
+    "an earlier event in the window has this source and key, but another customer, feature, quantity, revert or dimensions"
 
   // MARK: Steering
 
