@@ -1,0 +1,56 @@
+/// GENESIS, OWNER, CONFIG, RESOLVE.
+extension LedgerFold {
+  mutating func apply(_ first: Genesis, at place: Place) throws(LedgerFault) -> LedgerChange {
+    guard first.partition == partition else {
+      throw LedgerFault(
+        .genesisForeign, offset: place.offset,
+        detail: "GENESIS is of partition \(first.partition), this is partition \(partition)")
+    }
+    genesis = first
+    genesisOffset = place.offset
+    head = Head(
+      offset: first.startOffset, cutNumber: 0, clockMilliseconds: .min, ledgerMilliseconds: place.ledgerMilliseconds,
+      recordOffset: place.offset, configuration: first.configuration, lastRecord: nil)
+    return .genesis(first)
+  }
+
+  /// The latest OWNER is the owner. Sets of its predecessors can't be sealed any more.
+  mutating func apply(_ record: Owner, at place: Place) -> LedgerChange {
+    let nonce = place.identity.nonce
+    if nonces[nonce]?.wasOwner == true { return .ignored(.nonceUsed) }
+    owner = LedgerOwner(
+      nonce: nonce, offset: place.offset, ledgerMilliseconds: place.ledgerMilliseconds, instance: record.instance)
+    openSets = [:]
+    return .owner(nonce: nonce)
+  }
+
+  mutating func apply(_ record: ConfigurationRecord, at place: Place) throws(LedgerFault) -> LedgerChange {
+    guard Digest(of: record.bytes) == record.digest else {
+      throw LedgerFault(
+        .configurationMismatch, offset: place.offset, detail: "the bytes do not have the digest that CONFIG states")
+    }
+    let rules: BillingRules
+    do {
+      rules = try BillingRules(decoding: record.bytes)
+    } catch {
+      if case .unknownVersion = error { throw LedgerFault(error, offset: place.offset) }
+      throw LedgerFault(.configurationMismatch, offset: place.offset, detail: error.description)
+    }
+    if configurations[record.digest] != nil { return .ignored(.configurationStands) }
+    configurations[record.digest] = rules
+    latestConfiguration = record.digest
+    return .configuration(record.digest)
+  }
+
+  mutating func apply(_ resolve: Resolve, at place: Place) -> LedgerChange {
+    switch resolve.decision {
+    case .stop(let reason, let offset, let argument):
+      resolvedStops.append(
+        ResolvedStop(reason: reason, offset: offset, argument: argument, record: place.offset))
+      return .resolvedStop(reason: reason, offset: offset, argument: argument)
+    case .retry(let sink, _, _, _), .settle(let sink, _, _), .drop(let sink, _, _):
+      guard let change = sinks[sink]?.apply(resolve.decision) else { return .ignored(.noEffect) }
+      return .resolvedRow(sink: sink, row: change)
+    }
+  }
+}
