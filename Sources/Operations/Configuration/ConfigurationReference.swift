@@ -1,6 +1,9 @@
-extension Configuration {
-  /// The reference of all keys in Markdown, as the README has it, read off the schema's table.
-  public static func reference() -> String {
+/// The reference of all configuration keys in Markdown, as the README has it, read off the schema's table.
+public func configurationReference() -> String { ConfigurationReference.markdown() }
+
+enum ConfigurationReference {
+
+  static func markdown() -> String {
     var output = "| key | default | allowed | meaning |\n|---|---|---|---|\n"
     appendRows(ConfigurationSchema.root, path: "", to: &output)
     output += "\nIn `kafka.properties`, meterd keeps to itself:\n\n"
