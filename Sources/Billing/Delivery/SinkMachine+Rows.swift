@@ -1,0 +1,239 @@
+internal import Metering
+
+/// Rows between two attempts: taken in, judged, put off.
+extension SinkMachine {
+  func add(_ sinkRow: SinkRow, to partition: PartitionDelivery) {
+    // A decision that crossed an attempt, or a row handed over twice: it is on its way already.
+    guard partition.rows[sinkRow.reference] == nil else { return }
+    let lane = contract.isSerialPerCustomerAndMeter ? lane(of: sinkRow) : nil
+    let row = DeliveryRow(partition: partition, row: sinkRow, lane: lane, largestBatch: contract.batch.records)
+    partition.rows[sinkRow.reference] = row
+    partition.count(row.category, 1)
+    rowCount += 1
+    lane?.rows += 1
+    touch(partition)
+    if let refusal = adapter.refusal(of: sinkRow) {
+      if row.doubt != nil {
+        settleUncertain(row, code: refusal.reason)
+      } else {
+        park(row, reason: refusal.reason, detail: refusal.detail)
+      }
+      return
+    }
+    oldest.push(row)
+    if row.doubt != nil { doubtChanged(row) }
+    if row.doubt != nil, contract.idempotency.needsQuarantine { hold(row) } else { ready.push(row) }
+  }
+
+  private func lane(of row: SinkRow) -> Lane {
+    let key = Lane.Key(customer: row.customer, meter: row.meter)
+    if let lane = lanes[key] { return lane }
+    let lane = Lane(key: key)
+    lanes[key] = lane
+    return lane
+  }
+
+  // MARK: Stages
+
+  func setStage(_ row: DeliveryRow, _ stage: DeliveryRow.Stage) {
+    row.stage = stage
+    recategorize(row)
+  }
+
+  func recategorize(_ row: DeliveryRow) {
+    let category: DeliveryRow.Category =
+      switch row.stage {
+      case .waiting: .waiting
+      case .held: .held
+      default: row.isDeferred ? .deferred : .blocking
+      }
+    guard category != row.category else { return }
+    row.partition.count(row.category, -1)
+    row.partition.count(category, 1)
+    row.category = category
+    touch(row.partition)
+  }
+
+  func makeReady(_ row: DeliveryRow) {
+    setStage(row, .ready)
+    ready.push(row)
+  }
+
+  func backOff(_ row: DeliveryRow, until instant: Int64) {
+    row.notBefore = instant
+    setStage(row, .backingOff)
+    timers.push((instant, row))
+  }
+
+  /// In doubt at a provider that would book twice: left alone until the lease, the request and a minute of ledger time
+  /// have passed since its last SENDING.
+  func hold(_ row: DeliveryRow) {
+    guard let doubt = row.doubt else { return makeReady(row) }
+    row.notBefore = row.partition.clock.elapsed(whenEarliestReaches: holdEnd(doubt))
+    setStage(row, .held)
+    timers.push((row.notBefore, row))
+  }
+
+  private func holdEnd(_ doubt: Doubt) -> Int64 {
+    doubt.lastLedgerMilliseconds + DeliveryLimits.leaseMilliseconds + contract.requestTimeoutMilliseconds
+      + DeliveryLimits.leaseMarginMilliseconds
+  }
+
+  /// A new attempt of unknown outcome: the row must be looked at before its key is forgotten.
+  func doubtChanged(_ row: DeliveryRow) {
+    guard let doubt = row.doubt, let usable = usableWindow else { return }
+    timers.push((row.partition.clock.elapsed(whenLatestReaches: doubt.firstLedgerMilliseconds + usable), row))
+  }
+
+  /// The provider's window less the margin; nil where keys are never forgotten.
+  private var usableWindow: Int64? {
+    contract.idempotency.windowMilliseconds.map {
+      $0 - max($0 / 20, contract.requestTimeoutMilliseconds + DeliveryLimits.windowMarginMilliseconds)
+    }
+  }
+
+  func isPastWindow(_ row: DeliveryRow) -> Bool {
+    guard let doubt = row.doubt, let usable = usableWindow else { return false }
+    return row.partition.clock.latest(now) - doubt.firstLedgerMilliseconds >= usable
+  }
+
+  func runTimers() {
+    while let timer = timers.first, timer.due <= now {
+      timers.popFirst()
+      let row = timer.row
+      switch row.stage {
+      case .ready, .backingOff, .probe:
+        if isPastWindow(row) {
+          settleUncertain(row, code: "idempotency_window_passed")
+        } else if row.stage == .backingOff, row.notBefore <= now {
+          makeReady(row)
+        }
+      case .waiting: if row.notBefore <= now { makeReady(row) }
+      case .held: if row.notBefore <= now { release(row) }
+      case .planned, .inFlight, .shelved, .gone: break
+      }
+    }
+  }
+
+  private func release(_ row: DeliveryRow) {
+    if contract.idempotency.allowsRepetition { return makeReady(row) }
+    settleUncertain(row, code: row.lastCode)
+  }
+
+  // MARK: The next row to send
+
+  /// The oldest row that may be sent now. It leaves the heap, and its lane is busy.
+  func popSendable() -> DeliveryRow? {
+    while let row = ready.popFirst() {
+      guard row.stage == .ready else {
+        releaseNext(row.lane)
+        continue
+      }
+      guard !row.partition.isDraining else {
+        setStage(row, .shelved)
+        releaseNext(row.lane)
+        continue
+      }
+      if let lane = row.lane, lane.isBusy {
+        lane.queued.push(row)
+        continue
+      }
+      guard isSendable(row) else {
+        releaseNext(row.lane)
+        continue
+      }
+      row.lane?.isBusy = true
+      return row
+    }
+    return nil
+  }
+
+  /// Puts back what ``popSendable()`` gave and no batch took.
+  func unpop(_ row: DeliveryRow) {
+    row.lane?.isBusy = false
+    ready.push(row)
+  }
+
+  /// Judges a row by its doubt and its timestamp; one that may not be sent has been dealt with.
+  func isSendable(_ row: DeliveryRow) -> Bool {
+    let clock = row.partition.clock
+    let timestamp = row.row.timestampMilliseconds
+    let isTooOld =
+      contract.timestamps.oldestMilliseconds.map {
+        clock.latest(now) + contract.requestTimeoutMilliseconds - timestamp > $0
+      } ?? false
+    if let doubt = row.doubt {
+      if doubt.account != account {
+        settleUncertain(row, code: "account_changed")
+        return false
+      }
+      if isPastWindow(row) {
+        settleUncertain(row, code: "idempotency_window_passed")
+        return false
+      }
+      if contract.idempotency.needsQuarantine, clock.earliest(now) < holdEnd(doubt) {
+        hold(row)
+        return false
+      }
+      if isTooOld {
+        settleUncertain(row, code: "timestamp_too_old")
+        return false
+      }
+    } else if isTooOld {
+      park(row, reason: "timestamp_too_old", detail: "older than the provider takes; it was not sent")
+      return false
+    }
+    if let ahead = contract.timestamps.newestAheadMilliseconds, timestamp - ahead > clock.earliest(now) {
+      row.notBefore = clock.elapsed(whenEarliestReaches: timestamp - ahead)
+      setStage(row, .waiting)
+      timers.push((row.notBefore, row))
+      return false
+    }
+    return true
+  }
+
+  // MARK: Lanes
+
+  /// The row's attempt is over: the next row of its customer and meter may go.
+  func freeLane(_ row: DeliveryRow) {
+    guard let lane = row.lane else { return }
+    lane.isBusy = false
+    releaseNext(lane)
+  }
+
+  func releaseNext(_ lane: Lane?) {
+    guard let lane, !lane.isBusy else { return }
+    while let next = lane.queued.popFirst() {
+      guard next.stage == .ready else { continue }
+      ready.push(next)
+      return
+    }
+  }
+
+  /// The row is gone.
+  func leaveLane(_ row: DeliveryRow, frees: Bool) {
+    guard let lane = row.lane else { return }
+    lane.rows -= 1
+    if frees { freeLane(row) } else { releaseNext(lane) }
+    if lane.rows == 0, !lane.isBusy { lanes[lane.key] = nil }
+  }
+
+  // MARK: Failures
+
+  /// Counts a passing failure and puts the row off.
+  func fail(_ row: DeliveryRow, code: String, waitMilliseconds: Int64?) {
+    row.failures += 1
+    row.lastCode = code
+    let since = row.firstFailureAt ?? now
+    row.firstFailureAt = since
+    let isLasting =
+      row.failures >= DeliveryLimits.failuresUntilDeferred
+      || now - since >= DeliveryLimits.failingUntilDeferredMilliseconds
+    if isLasting, !row.isDeferred, row.partition.deferred < DeliveryLimits.deferredRows {
+      row.isDeferred = true
+      emit(.rowDeferred(row.partition.number, row.row.reference, failures: row.failures, code: code))
+    }
+    let longest = row.isDeferred ? Backoff.longestDeferredMilliseconds : Backoff.longestMilliseconds
+    backOff(row, until: now + max(backoff.wait(failure: row.failures, longest: longest), waitMilliseconds ?? 0))
+  }
+}

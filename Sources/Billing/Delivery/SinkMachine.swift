@@ -1,0 +1,298 @@
+internal import Metering
+
+/// Brings the rows of one sink to their outcomes, for all partitions of this process (DESIGN.md: Deliver).
+///
+/// A deterministic state machine: time is the `now` of each call (elapsed milliseconds of a clock that counts
+/// suspension), jitter comes from the seed, and everything it wants done comes out as a ``SinkAction``. It is confined
+/// to one queue. After each ``handle(_:now:)`` the caller takes the actions and executes them in order.
+///
+/// A row's way: ready → planned (a SENDING is appended and read back) → in flight → an outcome, or back to ready by way
+/// of a back-off. SENDINGs are planned for what rates and concurrency let out within the next second.
+public final class SinkMachine {
+  public let name: String
+  let adapter: any ProviderAdapter
+  let contract: Contract
+  let partitionCount: Int
+
+  var now: Int64
+  var backoff: Backoff
+  var account: String?
+  var partitions: [Int32: PartitionDelivery] = [:]
+  var dirty: [PartitionDelivery] = []
+  var lanes: [Lane.Key: Lane] = [:]
+
+  /// Rows that are due, oldest timestamp first.
+  var ready = BinaryHeap<DeliveryRow>(precedes: DeliveryRow.precedes)
+  /// Rows to look at again, by elapsed time.
+  var timers = BinaryHeap<(due: Int64, row: DeliveryRow)>(precedes: { $0.due < $1.due })
+  /// Rows without an outcome by timestamp; emptied lazily.
+  var oldest = BinaryHeap<DeliveryRow>(precedes: DeliveryRow.precedes)
+  var rowCount = 0
+  /// Rows that are planned or in flight.
+  var rowsWithSending = 0
+
+  var pending: [SendingToken: PendingSending] = [:]
+  var granted = FIFO<Batch>()
+  var inFlight: [RequestID: Flight] = [:]
+  /// Batches planned or granted, not yet sent.
+  var unstartedBatches = 0
+  var unstartedRows = 0
+  /// DONE buffers in the order in which they were begun.
+  var dueDone = FIFO<(since: Int64, partition: PartitionDelivery, sending: RecordIdentity)>()
+
+  var buckets: [TokenBucket]
+  /// Moving mean of a request's duration, milliseconds; nil before the first.
+  var meanMilliseconds: Int64?
+  var pausedUntil: Int64 = .min
+  var rateLimitings = 0
+  var blockedSince: Int64?
+  var rateLimitWaitMilliseconds: Int64 = 0
+  /// When planning may find a token.
+  var planWake: Int64?
+  var startWake: Int64?
+
+  var circuit = Circuit.closed
+  var circuitFailures = 0
+  /// The first rows of the requests that failed since the last success.
+  var failingRows: [ObjectIdentifier: DeliveryRow] = [:]
+  var probe: DeliveryRow?
+  var probeIsFresh = false
+
+  var lastToken: UInt64 = 0
+  var lastRequest: UInt64 = 0
+  var lastWake: Int64?
+  var actions: [SinkAction] = []
+
+  struct PendingSending {
+    var partition: PartitionDelivery
+    var batches: [Batch]
+    var requestedAt: Int64
+    var account: String
+  }
+  struct Flight {
+    var batch: Batch
+    var startedAt: Int64
+  }
+  enum Circuit: Equatable {
+    case closed
+    case open(until: Int64)
+    /// The probe has a SENDING, asked for or standing, or is in flight.
+    case probing
+  }
+
+  /// A machine without partitions.
+  ///
+  /// - Parameters:
+  ///   - name: the sink's name in the ledger.
+  ///   - partitionCount: of the usage topic: this instance's share of the rates is its open partitions of these.
+  ///   - seed: of the jitter.
+  ///   - now: elapsed milliseconds.
+  public init(name: String, adapter: any ProviderAdapter, partitionCount: Int, seed: UInt64, now: Int64) {
+    self.name = name
+    self.adapter = adapter
+    self.contract = adapter.contract
+    self.partitionCount = max(1, partitionCount)
+    self.now = now
+    self.backoff = Backoff(seed: seed)
+    self.buckets = adapter.contract.rates.map { TokenBucket($0, total: max(1, partitionCount), now: now) }
+  }
+
+  /// Takes one input. `now` never runs backwards; a smaller one counts as the last one.
+  public func handle(_ input: SinkInput, now: Int64) {
+    self.now = max(self.now, now)
+    switch input {
+    case .partitionOpened(let number, let rows, let anchor): open(number, rows: rows, anchor: anchor)
+    case .claimStands(let number, let rows):
+      guard let partition = partitions[number] else { break }
+      for row in rows { add(row, to: partition) }
+    case .partitionDraining(let number): drain(number)
+    case .partitionClosed(let number): close(number)
+    case .sendingStands(let number, let token, let identity, let ledgerMilliseconds):
+      sendingStands(number, token, identity: identity, ledgerMilliseconds: ledgerMilliseconds)
+    case .sendingVoid(_, let token): sendingVoid(token)
+    case .reply(let request, let reply): handleReply(request, reply)
+    case .rowRetried(let number, let row):
+      if let partition = partitions[number] { add(row, to: partition) }
+    case .accountKnown(let account): setAccount(account)
+    case .ledgerAnchor(let number, let anchor): partitions[number]?.clock.note(anchor, now: self.now)
+    case .tick: break
+    }
+    advance()
+  }
+
+  /// The actions since the last call, in order.
+  public func takeActions() -> [SinkAction] {
+    defer { actions.removeAll(keepingCapacity: true) }
+    return actions
+  }
+
+  func emit(_ event: SinkEvent) { actions.append(.event(event)) }
+
+  /// Everything that is possible now.
+  private func advance() {
+    runTimers()
+    flushFacts()
+    plan()
+    startSends()
+    flushFacts()
+    flushDueDone()
+    report()
+    compact()
+    wake()
+  }
+
+  /// The instance's part of the concurrency: at least one request.
+  var concurrency: Int { max(1, contract.concurrency * partitions.count / partitionCount) }
+
+  // MARK: Partitions
+
+  private func open(_ number: Int32, rows: [SinkRow], anchor: LedgerAnchor) {
+    if partitions[number] != nil { close(number) }
+    let partition = PartitionDelivery(number: number, clock: LedgerClock(anchor, now: now))
+    partitions[number] = partition
+    shareRates()
+    for row in rows { add(row, to: partition) }
+    touch(partition)
+  }
+
+  private func drain(_ number: Int32) {
+    guard let partition = partitions[number], !partition.isDraining else { return }
+    partition.isDraining = true
+    voidGranted(reason: "draining") { $0.partition === partition }
+    if probe?.partition === partition, probe?.stage == .probe { dropProbe() }
+    touch(partition)
+  }
+
+  private func close(_ number: Int32) {
+    guard let partition = partitions.removeValue(forKey: number) else { return }
+    partition.isOpen = false
+    for (token, sending) in pending where sending.partition === partition {
+      pending[token] = nil
+      for batch in sending.batches { forgetUnstarted(batch) }
+    }
+    for batch in granted.takeAll() {
+      if batch.partition === partition { forgetUnstarted(batch) } else { granted.append(batch) }
+    }
+    if probe?.partition === partition { dropProbe() }
+    for row in partition.rows.values {
+      let wasInFlight = row.stage == .inFlight
+      if wasInFlight { rowsWithSending -= 1 }
+      row.stage = .gone
+      rowCount -= 1
+      // The lane of a request in flight stays busy until its reply.
+      if !wasInFlight { leaveLane(row, frees: false) }
+    }
+    partition.rows.removeAll()
+    shareRates()
+  }
+
+  private func forgetUnstarted(_ batch: Batch) {
+    unstartedBatches -= 1
+    unstartedRows -= batch.rows.count
+    rowsWithSending -= batch.rows.count
+    for row in batch.rows { freeLane(row) }
+    if batch.isProbe { circuit = .open(until: now) }
+  }
+
+  private func shareRates() {
+    for index in buckets.indices { buckets[index].setOwned(partitions.count, now: now) }
+  }
+
+  private func setAccount(_ known: String) {
+    defer { account = known }
+    guard let former = account, former != known else { return }
+    emit(.accountChanged(from: former, to: known))
+    account = known
+    voidGranted(reason: "account_changed") { $0.grant?.account != known }
+    for partition in partitions.values {
+      for row in partition.rows.values where row.doubt != nil && row.doubt?.account != known {
+        switch row.stage {
+        case .ready, .backingOff, .probe, .waiting: settleUncertain(row, code: "account_changed")
+        case .planned, .inFlight, .held, .shelved, .gone: break
+        }
+      }
+    }
+  }
+
+  // MARK: Reporting
+
+  func touch(_ partition: PartitionDelivery) {
+    guard !partition.isDirty else { return }
+    partition.isDirty = true
+    dirty.append(partition)
+  }
+
+  private func report() {
+    for partition in dirty {
+      partition.isDirty = false
+      guard partition.isOpen else { continue }
+      if partition.takesClaim != partition.toldReady {
+        partition.toldReady = partition.takesClaim
+        actions.append(.readyForClaim(partition.number, partition.toldReady))
+      }
+      if partition.isDraining, !partition.hasToldDrained, partition.requestsInFlight == 0,
+        partition.sendingsPending == 0
+      {
+        flushDone(of: partition)
+        partition.hasToldDrained = true
+        actions.append(.drained(partition.number))
+      }
+    }
+    dirty.removeAll(keepingCapacity: true)
+  }
+
+  /// Forgets heap entries of rows that are gone, once they are the greater part.
+  private func compact() {
+    if oldest.count > 2 * rowCount + 1_024 { oldest.removeAll { $0.stage == .gone } }
+    if timers.count > 4 * rowCount + 1_024 { timers.removeAll { $0.row.stage == .gone } }
+    if ready.count > 2 * rowCount + 1_024 { ready.removeAll { $0.stage == .gone } }
+  }
+
+  private func wake() {
+    var next: Int64?
+    func consider(_ instant: Int64?) {
+      guard let instant else { return }
+      next = min(next ?? .max, instant)
+    }
+    consider(timers.first?.due)
+    consider(dueDone.first.map { $0.since + DeliveryLimits.doneDelayMilliseconds })
+    consider(sendWake)
+    let due = next.map { max($0, now + 1) }
+    guard due != lastWake else { return }
+    lastWake = due
+    actions.append(.wakeAt(due))
+  }
+
+  /// When something may be sent that may not be sent now; nil where only another input can change that.
+  private var sendWake: Int64? {
+    guard account != nil else { return nil }
+    var next: Int64?
+    func consider(_ instant: Int64?) {
+      guard let instant, instant > now else { return }
+      next = min(next ?? .max, instant)
+    }
+    if case .open(let until) = circuit, probe != nil || !ready.isEmpty { consider(until) }
+    if !ready.isEmpty || !granted.isEmpty || probe != nil { consider(pausedUntil) }
+    consider(planWake)
+    consider(startWake)
+    return next
+  }
+
+  /// The sink as the status page shows it.
+  public func status() -> SinkStatus {
+    while let row = oldest.first, row.stage == .gone { oldest.popFirst() }
+    let open = partitions.values
+    let deferred = open.reduce(0) { $0 + $1.deferred }
+    let waiting = open.reduce(0) { $0 + $1.waiting }
+    let held = open.reduce(0) { $0 + $1.held }
+    let unsent = rowCount - rowsWithSending
+    let isSending = !granted.isEmpty || !pending.isEmpty
+    return SinkStatus(
+      circuit: circuit == .closed ? .closed : circuit == .probing ? .probing : .open, account: account,
+      readyRows: max(0, unsent - waiting - held), rowsInFlight: rowsWithSending, deferredRows: deferred,
+      waitingRows: waiting, heldRows: held, requestsInFlight: inFlight.count,
+      nextSendMilliseconds: unsent > 0 || isSending ? sendWake.map { $0 - now } ?? (isSending ? 0 : nil) : nil,
+      oldestUnsettledTimestampMilliseconds: oldest.first?.row.timestampMilliseconds,
+      rateLimitWaitMilliseconds: rateLimitWaitMilliseconds)
+  }
+}
