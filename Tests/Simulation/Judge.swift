@@ -155,9 +155,10 @@ struct Judge {
     let entries = world.ledgers[partition].entries(from: 0, limit: .max)
     for mark in fold.snapshots {
       do {
-        var finder = SnapshotFinder(partition: Int32(partition), isHinted: true)
-        guard var from = entries[Int(mark.firstOffset)...].lazy.compactMap({ finder.read($0) }).first
+        var finder = SnapshotFinder()
+        guard let (payloads, through) = entries[Int(mark.firstOffset)...].lazy.compactMap({ finder.add($0) }).first
         else { throw failure("no snapshot where the fold says there is one, at \(mark.firstOffset)") }
+        var from = try LedgerFold(snapshot: payloads, through: through, partition: Int32(partition))
         for entry in entries[Int(from.nextOffset)...] { _ = try from.apply(entry) }
         if from != fold { throw failure("the fold from the snapshot at \(mark.firstOffset) is another one") }
       } catch let error as SimulationFailure {

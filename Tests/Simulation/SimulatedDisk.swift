@@ -52,7 +52,8 @@ final class SimulatedSegment: SealedSegment {
     identifier = segment.identifier
     bucket = segment.bucket
     throughOffset = segment.throughOffset
-    filter = SegmentFilter(keys: 1)
+    let filter = SegmentFilter(keys: 1)
+    self.filter = filter
     var checks: [Fingerprint: UInt32] = [:]
     segment.forEachSorted { entry in
       checks[entry.fingerprint] = entry.check

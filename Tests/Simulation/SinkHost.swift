@@ -13,7 +13,7 @@ final class SinkHost {
     self.process = process
     self.sink = sink
     let contract = Contract(
-      endpoint: "sim:", batch: BatchLimits(records: 5),
+      endpoint: "sim:", batch: Contract.BatchLimits(records: 5),
       idempotency: sink.isIdempotent ? .key(windowMilliseconds: 86_400_000) : .none, rowRules: sink.rules.rowRules,
       concurrency: 2, requestTimeoutMilliseconds: 5_000, connectTimeoutMilliseconds: 1_000)
     machine = SinkMachine(

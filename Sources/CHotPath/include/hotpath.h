@@ -77,8 +77,6 @@ static inline meterd_sixteen meterd_classify(const uint8_t *bytes) {
 #endif
 }
 
-// ---- The scanner's two loops ----
-
 /// The number of bytes from `bytes` up to the first that ends or complicates a JSON string (quotation mark, backslash,
 /// control character, not ASCII), or `count`.
 static inline size_t meterd_plain_run(const uint8_t *bytes, size_t count) {
@@ -93,41 +91,4 @@ static inline size_t meterd_plain_run(const uint8_t *bytes, size_t count) {
     if (byte == 0x22 || byte == 0x5c || byte < 0x20 || byte >= 0x80) return at;
   }
   return count;
-}
-
-/// Writes up to eight positions, and always eight values: no branch on how many there are.
-static inline uint64_t meterd_flatten_eight(uint64_t mask, uint16_t base, uint16_t *positions) {
-  for (int i = 0; i < 8; i++) {
-    positions[i] = (uint16_t)(base + __builtin_ctzll(mask | 1ULL << 63));
-    mask &= mask - 1;
-  }
-  return mask;
-}
-
-/// The positions of all quotation marks of a record without control characters, backslashes and non-ASCII bytes.
-///
-/// `count` must be 16 … 4096, and `positions` have room for `count` + 72 values. Returns how many there are, or −1 where
-/// a byte is none of the simple ones.
-static inline int32_t meterd_quote_positions(const uint8_t *bytes, size_t count, uint16_t *positions) {
-  uint32_t unusual = 0;
-  int32_t found = 0;
-  for (size_t base = 0; base < count; base += 64) {
-    uint64_t mask = 0;
-    for (size_t lane = 0; lane < 64; lane += 16) {
-      size_t at = base + lane;
-      if (at >= count) break;
-      size_t left = count - at;
-      // The last bytes are read as part of the sixteen that end with the record: nothing beyond it is touched.
-      size_t back = left < 16 ? 16 - left : 0;
-      meterd_sixteen sixteen = meterd_classify(bytes + at - back);
-      mask |= (uint64_t)(sixteen.quotes >> back) << lane;
-      unusual |= sixteen.unusual;
-    }
-    int32_t in_block = (int32_t)__builtin_popcountll(mask);
-    uint16_t *out = positions + found;
-    mask = meterd_flatten_eight(mask, (uint16_t)base, out);
-    while (mask != 0) mask = meterd_flatten_eight(mask, (uint16_t)base, out += 8);
-    found += in_block;
-  }
-  return unusual != 0 ? -1 : found;
 }

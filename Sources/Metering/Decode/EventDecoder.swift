@@ -15,13 +15,20 @@ public struct EventDecoder: ~Copyable {
   public static let maximumFieldBytes = 256
 
   /// Which way a record may go. The result never depends on it; tests and the fuzzer force each.
-  package enum Route: Sendable { case any, fastOnly, generalOnly }
+  package enum Route: Sendable { case adaptive, fastFirst, generalOnly }
 
   /// The input partition whose records are decoded.
   public let partition: Int32
   /// Why ``decode(_:clockMilliseconds:into:)`` last returned a reason.
   public internal(set) var detail = DecodeDetail()
-  package var route = Route.any
+  package var route = Route.adaptive
+  /// Whether the last record that was not refused for its size went the fast path.
+  package private(set) var wasFast = false
+  /// Keeps the fast path to the instructions that any processor has.
+  package var isBaseline: Bool {
+    get { fast.isBaseline }
+    set { fast.isBaseline = newValue }
+  }
 
   let maxAgeMilliseconds: Int64
   let maxAheadMilliseconds: Int64
@@ -40,7 +47,7 @@ public struct EventDecoder: ~Copyable {
   /// The values of the feature's dimensions while they are encoded.
   let dimensionValues: UnsafeMutablePointer<FieldValue>
   var shape = Shape.native
-  var fast = FastPath()
+  var fast: FastPath
   /// How many records in a row the fast path could not take.
   var fastMisses = 0
 
@@ -58,6 +65,7 @@ public struct EventDecoder: ~Copyable {
     fields.initialize(repeating: .absent, count: Concept.count)
     dataFields = .allocate(capacity: Concept.count)
     dataFields.initialize(repeating: .absent, count: Concept.count)
+    fast = FastPath(names: plan.hotNames, preferred: plan.replacedConcepts, fields: fields)
     dimensionValues = .allocate(capacity: rules.features.values.map(\.dimensions.count).max() ?? 0)
   }
 
@@ -84,13 +92,14 @@ public struct EventDecoder: ~Copyable {
       return reject(.recordTooLarge, position: Self.maximumRecordBytes)
     }
     // Where the fast path keeps failing it is only tried now and then.
-    if route != .generalOnly, route == .fastOnly || fastMisses < 8 || fastMisses & 63 == 0 {
-      if readFast(record) {
+    if route != .generalOnly, route == .fastFirst || fastMisses < 8 || fastMisses & 63 == 0 {
+      if record.headers.count == 0 || !hasEventHeader(record), fast.read(record.value) {
         fastMisses = 0
+        wasFast = true
         return judge(record, clock: clockMilliseconds, isFast: true, into: &event)
       }
-      if route == .fastOnly { return reject(.malformedJSON) }
     }
+    wasFast = false
     fastMisses &+= 1
     if let reason = readGeneral(record) { return reason }
     return judge(record, clock: clockMilliseconds, isFast: false, into: &event)

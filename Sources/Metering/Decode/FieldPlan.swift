@@ -34,8 +34,8 @@ struct FieldPlan: ~Copyable {
 
   /// The value of ``hotNames`` at which only the general path can go on.
   static let general: Int32 = 0xff
-  /// The most objects of dimensions that the fast path keeps apart.
-  static let hotObjects = 8
+  /// The most names of one concept, or objects of dimensions, that the fast path keeps apart.
+  static let hotPreferences = 8
 
   typealias Path = [[UInt8]]
 
@@ -79,7 +79,7 @@ struct FieldPlan: ~Copyable {
     var replaced: UInt32 = 0
     func addHot(_ name: String, concept: Int, preference: Int) {
       // The head of a path, a name of two concepts, and a preference that has no room are the general path's.
-      let isPlain = !name.contains(".") && hot[name] == nil && preference < Self.hotObjects
+      let isPlain = !name.contains(".") && hot[name] == nil && preference < Self.hotPreferences
       let head = name.split(separator: ".", omittingEmptySubsequences: false).first.map(String.init) ?? name
       hot[head] = isPlain ? Int32(concept | preference << 8) : Self.general
     }

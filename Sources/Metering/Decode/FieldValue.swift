@@ -15,9 +15,12 @@ enum Concept {
   static let dimensions = 7
 }
 
-/// The value found for one concept: borrowed from the record, its headers or the scratch.
-struct FieldValue {
-  enum Kind: UInt8 {
+/// The value found for one concept: borrowed from the record, its headers or the scratch. The scanner's own type, so that
+/// nothing is copied between them.
+typealias FieldValue = meterd_value
+
+extension FieldValue {
+  enum Kind: Int32 {
     /// Not there, or `null`.
     case absent
     /// ``bytes`` is the unescaped text.
@@ -25,21 +28,33 @@ struct FieldValue {
     /// ``bytes`` is the JSON text of a number.
     case number
     case `true`, `false`
-    /// An object or array; ``bytes`` is its JSON text.
+    /// An object or array; ``bytes`` is its JSON text, or empty on the fast path.
     case container
     /// A header whose bytes are not UTF-8.
     case notText
   }
 
-  var start: UnsafeRawPointer?
-  var count: Int32
-  /// The byte of the record at which the value stands, or −1 for a header.
-  var position: Int32
-  var kind: Kind
+  init(start: UnsafeRawPointer?, count: Int32, kind: Kind) {
+    self.init(start: start, count: count, code: kind.rawValue)
+  }
 
-  static var absent: FieldValue { FieldValue(start: nil, count: 0, position: -1, kind: .absent) }
+  static var absent: FieldValue { FieldValue(start: nil, count: 0, kind: .absent) }
+
+  /// What it is; the codes are the scanner's.
+  var kind: Kind {
+    @inline(__always) get { Kind(rawValue: code) ?? .absent }
+    set { code = newValue.rawValue }
+  }
 
   var bytes: ByteSlice { ByteSlice(start: start, count: Int(count)) }
+
+  /// The byte of the record at which it stands, or −1 where its text is not the record's own (a header, an escape).
+  func position(in record: RecordView) -> Int {
+    guard let start, let base = record.value.baseAddress, start >= base, start < base + record.value.count else {
+      return -1
+    }
+    return start - base
+  }
 
   /// The number that it states: a JSON number, or a string that holds exactly one.
   var number: NumberText? {

@@ -51,17 +51,23 @@ extension EventDecoder {
     }
     if ambiguous != 0 {
       let concept = ambiguous.trailingZeroBitCount
-      return reject(.ambiguousField, concept, position: Int(fields[concept].position))
+      return reject(.ambiguousField, concept, position: fields[concept].position(in: record))
     }
     return nil
   }
 
   private func shapeOfEvent(_ record: RecordView) -> Shape {
     if nextMember("specversion", of: 0, after: -1, record) >= 0 { return .structured }
+    return hasEventHeader(record) ? .binary : .native
+  }
+
+  /// Whether the record says that it is a CloudEvent in binary mode.
+  @inline(never)
+  func hasEventHeader(_ record: RecordView) -> Bool {
     for header in record.headers where header.name.isSame(as: "ce_specversion") && header.value.count > 0 {
-      return .binary
+      return true
     }
-    return .native
+    return false
   }
 
   /// CloudEvents: the data object's customer and feature stand in for the attributes; quantity and revert are one
@@ -116,7 +122,7 @@ extension EventDecoder {
   /// A header's text; for `revert` the boolean that it spells (SDKs write `true` and `True`).
   private static func headerValue(_ header: HeaderView, _ concept: Int) -> FieldValue {
     var value = FieldValue(
-      start: header.value.baseAddress, count: Int32(clamping: header.value.count), position: -1, kind: .string)
+      start: header.value.baseAddress, count: Int32(clamping: header.value.count), kind: .string)
     if !UTF8Text.isValid(header.value) {
       value.kind = .notText
     } else if concept == Concept.revert {
@@ -317,7 +323,7 @@ extension EventDecoder {
       bytes = text(token, record)
     }
     return FieldValue(
-      start: bytes.baseAddress, count: Int32(bytes.count), position: Int32(tape[token].start), kind: kind)
+      start: bytes.baseAddress, count: Int32(bytes.count), kind: kind)
   }
 }
 

@@ -19,14 +19,14 @@ extension EventDecoder {
     let rule = feature.kind == .string ? plan.feature(feature.bytes) : plan.unlisted
     if quantity.kind == .absent, rule.aggregate != .count { return reject(.missingQuantity, Concept.quantity) }
 
-    if key.kind != .absent, let reason = judgeText(key, Concept.key) { return reason }
-    if let reason = judgeText(customer, Concept.customer) { return reason }
-    if let reason = judgeText(feature, Concept.feature) { return reason }
-    if source.kind != .absent, let reason = judgeText(source, Concept.source) { return reason }
+    if key.kind != .absent, let reason = judgeText(key, Concept.key, record) { return reason }
+    if let reason = judgeText(customer, Concept.customer, record) { return reason }
+    if let reason = judgeText(feature, Concept.feature, record) { return reason }
+    if source.kind != .absent, let reason = judgeText(source, Concept.source, record) { return reason }
 
     if quantity.kind == .absent {
       event.quantity = .zero
-    } else if let reason = judgeQuantity(quantity, rule, &event) {
+    } else if let reason = judgeQuantity(quantity, rule, record, &event) {
       return reason
     }
 
@@ -34,7 +34,7 @@ extension EventDecoder {
     switch revert.kind {
     case .absent, .false: event.isRevert = false
     case .true: event.isRevert = true
-    default: return reject(.wrongType, Concept.revert, position: Int(revert.position))
+    default: return reject(.wrongType, Concept.revert, position: revert.position(in: record))
     }
 
     let time = fields[Concept.time]
@@ -42,12 +42,12 @@ extension EventDecoder {
       // The record's timestamp, and never refused for it; one beyond the clock's cap is not the event's time either.
       let stamp = record.timestampMilliseconds
       event.timeMilliseconds = stamp >= 0 ? min(stamp, clock) : clock
-    } else if let reason = judgeTime(time, clock: clock, &event) {
+    } else if let reason = judgeTime(time, clock: clock, record, &event) {
       return reason
     }
 
     if !rule.isListed, refusesUnknownFeatures {
-      return reject(.unknownFeature, Concept.feature, position: Int(feature.position))
+      return reject(.unknownFeature, Concept.feature, position: feature.position(in: record))
     }
     if rule.dimensionCount == 0 {
       event.dimensions = ByteSlice(start: nil, count: 0)
@@ -59,7 +59,7 @@ extension EventDecoder {
     if checksKey {
       matches = record.key.count == Int(customer.count) && customer.isSame(as: record.key)
       if !matches, refusesOtherKeys {
-        return reject(.keyMismatch, Concept.customer, position: Int(customer.position))
+        return reject(.keyMismatch, Concept.customer, position: customer.position(in: record))
       }
     }
     event.key = key.bytes
@@ -74,18 +74,18 @@ extension EventDecoder {
 
   /// A string of 1–256 bytes; of 0–256 for the source.
   @inline(__always)
-  private mutating func judgeText(_ value: FieldValue, _ concept: Int) -> QuarantineReason? {
+  private mutating func judgeText(_ value: FieldValue, _ concept: Int, _ record: RecordView) -> QuarantineReason? {
     if value.kind == .string, value.count <= Self.maximumFieldBytes, value.count > 0 || concept == Concept.source {
       return nil
     }
     let reason: QuarantineReason =
       value.kind != .string ? .wrongType : value.count == 0 ? .fieldEmpty : .fieldTooLong
-    return reject(reason, concept, position: Int(value.position))
+    return reject(reason, concept, position: value.position(in: record))
   }
 
   @inline(__always)
   private mutating func judgeQuantity(
-    _ value: FieldValue, _ rule: CompiledFeature, _ event: inout DecodedEvent
+    _ value: FieldValue, _ rule: CompiledFeature, _ record: RecordView, _ event: inout DecodedEvent
   ) -> QuarantineReason? {
     // Nearly all are small whole numbers.
     if value.kind == .number, value.count <= 18, let start = value.start {
@@ -102,13 +102,13 @@ extension EventDecoder {
         return nil
       }
     }
-    return judgeAnyQuantity(value, rule, &event)
+    return judgeAnyQuantity(value, rule, record, &event)
   }
 
   private mutating func judgeAnyQuantity(
-    _ value: FieldValue, _ rule: CompiledFeature, _ event: inout DecodedEvent
+    _ value: FieldValue, _ rule: CompiledFeature, _ record: RecordView, _ event: inout DecodedEvent
   ) -> QuarantineReason? {
-    let position = Int(value.position)
+    let position = value.position(in: record)
     guard let number = value.number else { return reject(.wrongType, Concept.quantity, position: position) }
     guard number.isExact else { return reject(.quantityNotExact, Concept.quantity, position: position) }
     guard number.isInRange else { return reject(.quantityOutOfRange, Concept.quantity, position: position) }
@@ -121,18 +121,18 @@ extension EventDecoder {
 
   @inline(__always)
   private mutating func judgeTime(
-    _ value: FieldValue, clock: Int64, _ event: inout DecodedEvent
+    _ value: FieldValue, clock: Int64, _ record: RecordView, _ event: inout DecodedEvent
   ) -> QuarantineReason? {
     guard let instant = value.kind == .string ? fast.days.milliseconds(value.bytes) : value.instant else {
-      return reject(.timeInvalid, Concept.time, position: Int(value.position))
+      return reject(.timeInvalid, Concept.time, position: value.position(in: record))
     }
     // Both limits are part of what is allowed. A difference that overflows is beyond any limit.
     let (age, ageOverflow) = clock.subtractingReportingOverflow(instant)
     if ageOverflow ? clock > instant : age > maxAgeMilliseconds {
-      return reject(.timeTooOld, Concept.time, position: Int(value.position))
+      return reject(.timeTooOld, Concept.time, position: value.position(in: record))
     }
     if ageOverflow ? clock < instant : age < -maxAheadMilliseconds {
-      return reject(.timeTooNew, Concept.time, position: Int(value.position))
+      return reject(.timeTooNew, Concept.time, position: value.position(in: record))
     }
     event.timeMilliseconds = instant
     return nil
@@ -146,10 +146,10 @@ extension EventDecoder {
     var bound = 0
     for number in 0..<rule.dimensionCount {
       let index = rule.firstDimension + number
-      let value = isFast ? fastDimension(index, record) : generalDimension(index, record)
+      let value = isFast ? fast.dimension(plan.dimensionNames[index]) : generalDimension(index, record)
       let isTooLong = value.kind == .number && NumberText(value.bytes).isBeyondLimit
       guard value.kind != .container, !isTooLong else {
-        return reject(isTooLong ? .fieldTooLong : .wrongType, position: Int(value.position), dimension: index)
+        return reject(isTooLong ? .fieldTooLong : .wrongType, position: value.position(in: record), dimension: index)
       }
       dimensionValues[number] = value
       bound += DimensionEncoding.bound(Int(value.count))

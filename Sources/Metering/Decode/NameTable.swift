@@ -1,83 +1,47 @@
 internal import CHotPath
 
 /// A small fixed map from byte strings to numbers, made once per configuration: open addressing over the length and the
-/// first and last eight bytes, which say everything about a name of up to sixteen.
+/// first and last eight bytes (CHotPath/scan.h).
 ///
 /// Owns raw memory for speed (no reference counts, no bounds checks in the hot loop), so it is not copyable.
 struct NameTable: ~Copyable {
-  private struct Entry {
-    var first: UInt64
-    var last: UInt64
-    var name: UnsafeMutableRawPointer?
-    var count: Int
-    var value: Int32
-  }
+  let entries: UnsafeMutablePointer<meterd_name>
+  /// The number of places, less 1.
+  let mask: Int
 
-  private let entries: UnsafeMutablePointer<Entry>
-  private let size: Int
-
-  /// A map of the names, which must differ; the empty name is never found. Values are ≥ 0.
+  /// A map of the names; the empty one is never found. Values are ≥ 0.
   init(_ names: [String: Int32]) {
     var size = 16
     while size < names.count * 4 { size *= 2 }
-    self.size = size
+    mask = size - 1
     entries = .allocate(capacity: size)
-    entries.initialize(repeating: Entry(first: 0, last: 0, name: nil, count: 0, value: -1), count: size)
+    entries.initialize(repeating: meterd_name(), count: size)
     for (name, value) in names where !name.isEmpty {
       let utf8 = Array(name.utf8)
-      let copy = UnsafeMutableRawPointer.allocate(byteCount: utf8.count, alignment: 8)
-      utf8.withUnsafeBytes { copy.copyBytes($0) }
-      let (first, last) = Self.words(copy, count: utf8.count, readable: utf8.count)
-      var slot = Self.slot(first, last, utf8.count, size)
-      while entries[slot].count != 0 { slot = (slot + 1) & (size - 1) }
-      entries[slot] = Entry(first: first, last: last, name: copy, count: utf8.count, value: value)
+      let copy = UnsafeMutablePointer<UInt8>.allocate(capacity: utf8.count)
+      copy.initialize(from: utf8, count: utf8.count)
+      var entry = meterd_name()
+      meterd_name_words(copy, utf8.count, utf8.count, &entry.first, &entry.last)
+      entry.name = UnsafeRawPointer(copy)
+      entry.count = Int32(utf8.count)
+      entry.slot = value
+      var place = meterd_name_place(entry.first, entry.last, utf8.count, mask)
+      while entries[place].count != 0 { place = (place + 1) & mask }
+      entries[place] = entry
     }
   }
 
   deinit {
-    for index in 0..<size { entries[index].name?.deallocate() }
+    for place in 0...mask { entries[place].name?.deallocate() }
     entries.deallocate()
-  }
-
-  /// The first and the last eight bytes; for shorter names twice the name itself, padded with zeros.
-  @inline(__always)
-  private static func words(_ name: UnsafeRawPointer, count: Int, readable: Int) -> (UInt64, UInt64) {
-    if count >= 8 { return (meterd_load64(name), meterd_load64(name + (count - 8))) }
-    var word: UInt64 = 0
-    if readable >= 8 {
-      word = meterd_load64(name) & ((1 << UInt64(truncatingIfNeeded: count &* 8)) &- 1)
-    } else {
-      for index in 0..<count { word |= UInt64(name.load(fromByteOffset: index, as: UInt8.self)) << UInt64(index * 8) }
-    }
-    return (word, word)
-  }
-
-  @inline(__always)
-  private static func slot(_ first: UInt64, _ last: UInt64, _ count: Int, _ size: Int) -> Int {
-    let mixed = (first ^ (last &* 0x9e37_79b9_7f4a_7c15) ^ UInt64(truncatingIfNeeded: count)) &* 0xd6e8_feb8_6659_fd93
-    return Int(truncatingIfNeeded: mixed >> 40) & (size &- 1)
-  }
-
-  /// The value of a name, or −1. `readable`: how many bytes may be read from its start on, at least its length.
-  @inline(__always)
-  func find(_ name: UnsafeRawPointer, count: Int, readable: Int) -> Int32 {
-    guard count > 0 else { return -1 }
-    let (first, last) = Self.words(name, count: count, readable: readable)
-    var slot = Self.slot(first, last, count, size)
-    while true {
-      let entry = entries + slot
-      if entry.pointee.count == 0 { return -1 }
-      if entry.pointee.first == first, entry.pointee.last == last, entry.pointee.count == count {
-        if count <= 16 { return entry.pointee.value }
-        if let stored = entry.pointee.name, meterd_equal(stored, name, count) { return entry.pointee.value }
-      }
-      slot = (slot &+ 1) & (size &- 1)
-    }
   }
 
   /// The value of a name, or −1.
   func find(_ name: ByteSlice) -> Int32 {
-    guard let start = name.baseAddress else { return -1 }
-    return find(start, count: name.count, readable: name.count)
+    guard name.count > 0, let start = name.baseAddress?.assumingMemoryBound(to: UInt8.self) else { return -1 }
+    var first: UInt64 = 0
+    var last: UInt64 = 0
+    meterd_name_words(start, name.count, name.count, &first, &last)
+    return meterd_find_name(entries, mask, start, name.count, first, last)
   }
 }

@@ -26,7 +26,7 @@ enum TimeText {
   /// of a month, and is the first second of the next day, as in Unix time.
   static func milliseconds(rfc3339 text: ByteSlice) -> Int64? {
     guard text.count >= 20, let date = DateText(text) else { return nil }
-    return milliseconds(date: date, text)
+    return milliseconds(days: date.daysSinceEpoch, isLastOfMonth: date.isLastOfMonth, text)
   }
 
   /// The days and the shape of the date; kept apart so that a run of events of one day reads its date once.
@@ -67,7 +67,7 @@ enum TimeText {
   }
 
   /// Reads what follows the date; at least twenty bytes.
-  static func milliseconds(date: DateText, _ text: ByteSlice) -> Int64? {
+  static func milliseconds(days: Int64, isLastOfMonth: Bool, _ text: ByteSlice) -> Int64? {
     let count = text.count
     var wrong: UInt8 = 0
     @inline(__always) func digit(_ at: Int) -> Int64 {
@@ -112,12 +112,12 @@ enum TimeText {
       // The last minute of a month in UTC; an offset may write it as a minute of its neighbour days.
       let isLeapMinute: Bool
       switch minuteOfDay {
-      case 1439: isLeapMinute = date.isLastOfMonth
+      case 1439: isLeapMinute = isLastOfMonth
       case -1: isLeapMinute = text[8] == UInt8(ascii: "0") && text[9] == UInt8(ascii: "1")
       default: isLeapMinute = false
       }
       guard isLeapMinute else { return nil }
     }
-    return ((date.daysSinceEpoch * 1440 + minuteOfDay) * 60 + second) * 1000 + fraction
+    return ((days * 1440 + minuteOfDay) * 60 + second) * 1000 + fraction
   }
 }

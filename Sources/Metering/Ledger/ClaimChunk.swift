@@ -41,8 +41,7 @@ public struct ClaimChunk: Hashable, Sendable {
     for row in rows {
       let bound = RowStreamWriter.bound(customer: row.customer, feature: row.meter, dimensions: row.dimensions)
       if !chunk.hasRoom(for: bound) { close(0, []) }
-      row.write(to: &chunk.writer, stream: &chunk.stream)
-      chunk.count += 1
+      chunk.add(row)
     }
     var carried = ByteWriter()
     var carryCount = 0
@@ -80,5 +79,13 @@ extension ClaimRow {
     stream.time(timestampMilliseconds, into: &writer)
     writer.quantity(value)
     writer.signed(events)
+  }
+}
+
+extension ChunkBody {
+  /// One access to the whole body: a closure has captured it.
+  mutating func add(_ row: ClaimRow) {
+    row.write(to: &writer, stream: &stream)
+    count += 1
   }
 }

@@ -11,7 +11,8 @@ extension PartitionMachine {
     guard entry.offset >= fold.nextOffset else { return }
     if fold.nextOffset == 0, entry.offset > 0, fold.genesis == nil {
       // The beginning was deleted after a snapshot: find that.
-      finder = SnapshotFinder(partition: facts.partition, isHinted: false)
+      finder = SnapshotFinder()
+      isHinted = false
       findSnapshot(in: entry)
       return
     }
@@ -19,10 +20,14 @@ extension PartitionMachine {
   }
 
   private mutating func findSnapshot(in entry: LedgerEntry) {
-    guard let found = finder?.read(entry) else { return }
+    guard let (payloads, through) = finder?.add(entry) else { return }
     finder = nil
-    fold = found
-    emit(.readLedger(from: found.nextOffset))
+    do {
+      fold = try LedgerFold(snapshot: payloads, through: through, partition: facts.partition)
+    } catch {
+      return stop(.init(.ledgerUnreadable, offset: error.offset, detail: error.description))
+    }
+    emit(.readLedger(from: fold.nextOffset))
   }
 
   private mutating func apply(_ entry: LedgerEntry, now: Int64) {
@@ -88,9 +93,9 @@ extension PartitionMachine {
   // MARK: Founding and owning
 
   mutating func ledgerEnded(now: Int64) {
-    if let finder {
-      self.finder = nil
-      if finder.isHinted {
+    if finder != nil {
+      finder = nil
+      if isHinted {
         // The hint was a hint: read from the beginning instead.
         emit(.readLedger(from: 0))
       } else {

@@ -4,7 +4,7 @@ extension PartitionMachine {
   /// Cuts when a sink is ready for a claim or the oldest open event has waited long enough; claims what is cut.
   mutating func evaluateFlush(now: Int64) {
     for index in sinks.indices where wantsClaim(index, now: now) {
-      if hasOpenRows {
+      if hasOpenRows() {
         requestCut(now: now, wait: false)
       } else {
         claimIfDue(index, now: now)
@@ -15,7 +15,10 @@ extension PartitionMachine {
     }
   }
 
-  private var hasOpenRows: Bool { (counter?.openRows ?? 0) > 0 }
+  private mutating func hasOpenRows() -> Bool {
+    guard let rows = counter?.openRows else { return false }
+    return rows > 0
+  }
 
   private func wantsClaim(_ index: Int, now: Int64) -> Bool {
     let sink = sinks[index]
@@ -175,7 +178,7 @@ extension PartitionMachine {
       hasDrained = true
       return emit(.drained)
     }
-    if let head = fold.head, let counter, counter.nextOffset > head.offset { requestCut(now: now, wait: true) }
+    if let head = fold.head, let next = counter?.nextOffset, next > head.offset { requestCut(now: now, wait: true) }
     for index in sinks.indices { claimIfDue(index, now: now) }
     finishDrain()
   }

@@ -37,7 +37,10 @@ public struct PartitionMachine: ~Copyable {
   // The ledger: what was appended and is not read back yet.
   var nextSequence: UInt64 = 0
   var nextToken: UInt64 = 0
+  /// Reading from somewhere in the ledger, for a SNAPSHOT to begin with.
   var finder: SnapshotFinder?
+  /// Whether that place came from the group's committed offset, which is only a hint.
+  var isHinted = false
   var hasComparedLocal = false
   var localDiffers = false
   var ownAppendedAt: Int64 = 0
@@ -87,7 +90,8 @@ public struct PartitionMachine: ~Copyable {
   /// Begins to fold the ledger: from the hinted snapshot if there is one, else from where the ledger begins.
   public mutating func begin(now: Int64) {
     if let hint = facts.committed?.snapshotOffset {
-      finder = SnapshotFinder(partition: facts.partition, isHinted: true)
+      finder = SnapshotFinder()
+      isHinted = true
       emit(.readLedger(from: hint))
     } else {
       emit(.readLedger(from: 0))
