@@ -6,8 +6,11 @@ public final class Admin: Sendable {
   private let poll: PollThread
   private let stopping = Stopping()
 
-  /// What an admin handle is made of unless it is told otherwise.
-  public static let defaultProperties: ClientProperties = ["allow.auto.create.topics": "false"]
+  /// What an admin handle is made of unless it is told otherwise. `read_uncommitted`, since the isolation level also
+  /// decides what the end of a partition is: its high watermark, not where the oldest open transaction begins.
+  public static let defaultProperties: ClientProperties = [
+    "allow.auto.create.topics": "false", "isolation.level": "read_uncommitted",
+  ]
 
   /// Makes a handle; `properties` must hold `bootstrap.servers`.
   public init(properties: ClientProperties, observer: ClientObserver = ClientObserver()) throws(KafkaError) {

@@ -74,7 +74,7 @@ extension Admin {
       }.sorted { $0.partition < $1.partition })
   }
 
-  /// Asks the leader for a partition's low and high watermark.
+  /// Asks the leader for a partition's low and high watermark; open transactions lie below the high one.
   public func watermarks(
     topic: String, partition: Int32, timeoutMilliseconds: Int32 = 10_000
   ) throws(KafkaError) -> Watermarks {

@@ -45,10 +45,12 @@ public struct KafkaError: Error, Hashable, Sendable, CustomStringConvertible {
   /// Takes over and frees an error object.
   init(consuming error: OpaquePointer, doing: String) {
     defer { rd_kafka_error_destroy(error) }
+    let code = Code(rawValue: rd_kafka_error_code(error).rawValue)
     self.init(
-      Code(rawValue: rd_kafka_error_code(error).rawValue), doing: doing,
-      detail: rd_kafka_error_string(error).map { String(cString: $0) }, isFatal: rd_kafka_error_is_fatal(error) != 0,
-      isRetriable: rd_kafka_error_is_retriable(error) != 0)
+      code, doing: doing, detail: rd_kafka_error_string(error).map { String(cString: $0) },
+      isFatal: rd_kafka_error_is_fatal(error) != 0,
+      // Only the transactional calls set librdkafka's own flag.
+      isRetriable: rd_kafka_error_is_retriable(error) != 0 || code.isUsuallyRetriable)
   }
 
   /// Throws unless `raw` says that all is well.

@@ -6,6 +6,8 @@ internal import Synchronization
 final class MemberEvents: RebalanceDelegate {
   private let handler: @Sendable (GroupEvent) -> Void
   private let failedOnce = Atomic(false)
+  /// What is assigned now; `nil` between assignments. A lock only for the compiler: all runs on the member's thread.
+  private let owned = Mutex<[Int32]?>(nil)
 
   init(handler: @escaping @Sendable (GroupEvent) -> Void) { self.handler = handler }
 
@@ -20,9 +22,15 @@ final class MemberEvents: RebalanceDelegate {
       // An empty list, not a null pointer: the member is assigned, and fetches nothing.
       let nothing = PartitionList()
       report(rd_kafka_assign(handle, nothing.raw), doing: "accept an assignment")
+      owned.withLock { $0 = numbers }
       handler(.assigned(numbers))
     case RD_KAFKA_RESP_ERR__REVOKE_PARTITIONS:
-      handler(rd_kafka_assignment_lost(handle) != 0 ? .lost(numbers) : .revoked(numbers))
+      let wasOwned = owned.withLock { owned in
+        defer { owned = nil }
+        return owned != nil
+      }
+      // Otherwise a fatal error has been reported, and the loss with it.
+      if wasOwned { handler(rd_kafka_assignment_lost(handle) != 0 ? .lost(numbers) : .revoked(numbers)) }
       report(rd_kafka_assign(handle, nil), doing: "give up an assignment")
     default:
       handler(.error(KafkaError(code, doing: "rebalance")))
@@ -48,6 +56,12 @@ final class MemberEvents: RebalanceDelegate {
   /// The handle is broken for good; reported once.
   func failed(_ error: KafkaError) {
     guard !failedOnce.exchange(true, ordering: .relaxed) else { return }
+    // librdkafka 2.0.2 says nothing of the partitions after a fatal error, not even when it is closed.
+    let lost = owned.withLock { owned in
+      defer { owned = nil }
+      return owned
+    }
+    if let lost { handler(.lost(lost)) }
     handler(error.code == .fencedInstanceID ? .fenced(error) : .error(error))
   }
 }

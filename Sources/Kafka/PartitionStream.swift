@@ -105,12 +105,13 @@ public final class PartitionStream: Sendable {
     handle.didStop(place)
   }
 
-  /// The watermarks as of the last answer to a fetch, without asking the broker; `nil` before the first one.
+  /// The watermarks as of the last answer to a fetch, without asking the broker; `nil` before the first one. `high` is
+  /// the high watermark, open transactions included; `low` is −1 where librdkafka has not learned it.
   public func cachedWatermarks() -> Watermarks? {
     var low: Int64 = 0
     var high: Int64 = 0
     let code = rd_kafka_get_watermark_offsets(handle.client.raw, place.topic, place.partition, &low, &high)
-    return code == RD_KAFKA_RESP_ERR_NO_ERROR && high >= 0 ? Watermarks(low: low, high: high) : nil
+    return code == RD_KAFKA_RESP_ERR_NO_ERROR && high >= 0 ? Watermarks(low: max(low, -1), high: high) : nil
   }
 
   /// Wakes the broker's thread of librdkafka by a request to the partition's leader (see "Back-pressure"). Does not

@@ -7,7 +7,7 @@ internal import Synchronization
 /// says so and the caller waits. Reports come on the producer's own thread, in the order of each partition, in the
 /// arrays that librdkafka gathered; the handler must not block for long.
 public final class Producer: Sendable {
-  private let client: ClientHandle
+  let client: ClientHandle
   private let poll: PollThread
   private let closing = Stopping()
   private let stopping = Stopping()

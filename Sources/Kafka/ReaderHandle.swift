@@ -79,7 +79,9 @@ public final class ReaderHandle: Sendable {
     client.destroy()
   }
 
-  /// Asks the leader for the partition's low and high watermark. Blocks up to `timeoutMilliseconds`.
+  /// Asks the leader for the partition's ends, as far as this reader may read: for committed records, `high` is where
+  /// the oldest open transaction begins (`Admin.watermarks` and `PartitionStream.cachedWatermarks` give the high
+  /// watermark). Blocks up to `timeoutMilliseconds`.
   public func queryWatermarks(
     topic: String, partition: Int32, timeoutMilliseconds: Int32
   ) throws(KafkaError) -> Watermarks {

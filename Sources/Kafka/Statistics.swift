@@ -69,6 +69,14 @@ public struct Statistics: Sendable, Hashable {
     public var maximum: Int64
     /// How many.
     public var count: Int64
+
+    /// A distribution.
+    public init(average: Int64, p99: Int64, maximum: Int64, count: Int64) {
+      self.average = average
+      self.p99 = p99
+      self.maximum = maximum
+      self.count = count
+    }
   }
 
   /// One partition, as this handle sees it.

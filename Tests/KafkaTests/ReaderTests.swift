@@ -173,7 +173,7 @@ import Testing
   @Test(arguments: Backend.available) func aFullQueueDoesNotStandStill(_ backend: Backend) throws {
     let cluster = try TestCluster(backend)
     let topic = try cluster.topic(partitions: 1)
-    try fill(cluster, topic, 0..<20_000)
+    try fill(cluster, topic, 0..<5000)
     // So small a queue that it is full nearly always.
     let reader = try ReaderHandle(
       properties: cluster.properties.overridden(by: [
@@ -181,8 +181,8 @@ import Testing
       ]))
     defer { reader.close() }
     let stream = try reader.start(topic: topic, partition: 0, offset: .beginning)
-    let records = try stream.records(20_000, batch: 400, seconds: 60)
-    #expect(records.map(\.offset) == Array(0..<20_000))
+    let records = try stream.records(5000, batch: 400, seconds: 60)
+    #expect(records.map(\.offset) == Array(0..<5000))
     stream.stop()
     try cluster.close()
   }
