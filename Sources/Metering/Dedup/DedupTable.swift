@@ -91,6 +91,7 @@ package struct DedupTable: ~Copyable {
     count = 0
     for slot in 0..<(oldCapacity + Self.spare) where old[slot].head != 0 {
       let (place, _) = place(of: old[slot].fingerprint)
+      precondition(place < capacity + Self.spare - 1, "hundreds of fingerprints share their top bits: not a hash's")
       slots[place] = old[slot]
       count += 1
     }
