@@ -5,6 +5,8 @@ enum Terminal {
   /// Whether a person looks at standard error: then progress is one line that changes.
   static let isInteractive = isatty(STDERR_FILENO) == 1 && isatty(STDOUT_FILENO) == 1
 
+  /// Writes text that has its line ends.
+  static func raw(_ text: String) { write(text, to: STDOUT_FILENO) }
   /// Writes a result.
   static func out(_ text: String) { write(text + "\n", to: STDOUT_FILENO) }
   /// Writes a remark.

@@ -80,6 +80,18 @@ public final class UsageTopic: Sendable {
       warnings: violations.filter { $0.severity == .warning }, created: created)
   }
 
+  /// How many partitions a topic has; nil where there is none. Waits for a broker as ``open`` does.
+  public func partitionCount(of topic: String) throws(StartError) -> Int32? {
+    _ = try reach()
+    do throws(KafkaError) {
+      return try admin.describe(topic, withSettings: false)?.partitionCount
+    } catch {
+      throw StartError(
+        exitCode: error.isRetriable ? .unavailable : .configuration, code: "kafka_topic_unreadable",
+        setting: "kafka.group", what: "\(error)", remedy: "Give meterd's user the right to describe the topic.")
+    }
+  }
+
   /// The ends of a partition of the usage topic.
   public func watermarks(partition: Int32) throws(KafkaError) -> Watermarks {
     try admin.watermarks(topic: settings.topic, partition: partition)
