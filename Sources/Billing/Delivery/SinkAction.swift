@@ -45,4 +45,8 @@ public enum SinkEvent: Hashable, Sendable {
   /// Granted rows were not sent in time or because the circuit opened: they go back without an attempt.
   case rowsVoided(Int32, count: Int, reason: String)
   case accountChanged(from: String, to: String)
+  /// The shell could not learn the account; nothing is sent until it can. It asks again.
+  case accountUnknown(String)
+  /// The transport's own words about a request without a reply.
+  case requestFailed(code: String, detail: String)
 }

@@ -42,10 +42,12 @@ public enum SinkInput: Sendable {
   case sendingStands(Int32, SendingToken, identity: RecordIdentity, ledgerMilliseconds: Int64)
   /// Our SENDING does not count (another OWNER came before it), or its append failed for certain.
   case sendingVoid(Int32, SendingToken)
-  /// What became of a request; `unixSeconds`-free: waits are relative to the reply's own Date.
+  /// What became of a request.
   case reply(RequestID, ProviderReply)
   /// A person's RESOLVE: this row is to be sent (again).
   case rowRetried(Int32, SinkRow)
+  /// The ledger has an outcome for this row that did not come from here: it is not sent any more.
+  case rowGone(Int32, RowReference)
   /// The account that the credentials belong to, at the start and after each change.
   case accountKnown(String)
   /// Any record of the partition that we appended was read back.

@@ -134,8 +134,7 @@ extension SinkMachine {
 
   private func reject(_ row: DeliveryRow, code: String, detail: String, _ batch: Batch) {
     emit(.rowRejected(row.partition.number, row.row.reference, code: code, detail: detail))
-    // Whoever decides about it must see that an earlier attempt may have had its effect.
-    settle(row, .rejected, batch, code: row.doubt == nil ? code : "after_ambiguous:" + code)
+    settle(row, .rejected, batch, code: code)
   }
 }
 

@@ -25,6 +25,15 @@ extension SinkMachine {
     if row.doubt != nil, contract.idempotency.needsQuarantine { hold(row) } else { ready.push(row) }
   }
 
+  /// An attempt that is under way goes on to its end; its facts are the ledger's to weigh.
+  func rowGone(_ number: Int32, _ reference: RowReference) {
+    guard let row = partitions[number]?.rows[reference] else { return }
+    switch row.stage {
+    case .planned, .inFlight, .gone: break
+    case .ready, .backingOff, .waiting, .held, .probe, .shelved: forget(row)
+    }
+  }
+
   private func lane(of row: SinkRow) -> Lane {
     let key = Lane.Key(customer: row.customer, meter: row.meter)
     if let lane = lanes[key] { return lane }

@@ -59,7 +59,7 @@ extension SinkMachine {
   }
 
   /// The row is decided: the ledger's fold is all that knows it from here on.
-  private func forget(_ row: DeliveryRow) {
+  func forget(_ row: DeliveryRow) {
     let owned = row.stage == .planned || row.stage == .inFlight
     row.stage = .gone
     rowCount -= 1

@@ -113,6 +113,7 @@ public final class SinkMachine {
     case .reply(let request, let reply): handleReply(request, reply)
     case .rowRetried(let number, let row):
       if let partition = partitions[number] { add(row, to: partition) }
+    case .rowGone(let number, let reference): rowGone(number, reference)
     case .accountKnown(let account): setAccount(account)
     case .ledgerAnchor(let number, let anchor): partitions[number]?.clock.note(anchor, now: self.now)
     case .tick: break

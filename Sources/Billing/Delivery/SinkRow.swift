@@ -36,6 +36,18 @@ public struct Doubt: Hashable, Sendable {
   }
 }
 
+extension Doubt {
+  /// The doubt that a ledger row's open attempts amount to; nil where there are none.
+  public init?(_ attempts: [RowAttempt]) {
+    guard let first = attempts.first else { return nil }
+    let last = attempts.dropFirst().reduce(first) { $1.ledgerMilliseconds >= $0.ledgerMilliseconds ? $1 : $0 }
+    self.init(
+      firstLedgerMilliseconds: attempts.reduce(first.ledgerMilliseconds) { min($0, $1.ledgerMilliseconds) },
+      lastLedgerMilliseconds: last.ledgerMilliseconds, lastSending: last.sending,
+      account: attempts.allSatisfy { $0.account == first.account } ? first.account : nil)
+  }
+}
+
 /// A row that the sink has to bring to an outcome. Its bytes never change.
 ///
 /// Rows that need no attempt (a value of zero, an unmapped customer, anything settled or parked) are not handed over.

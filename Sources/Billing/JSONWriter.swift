@@ -1,0 +1,75 @@
+/// JSON (RFC 8259) written straight into bytes, for the bodies of batches.
+struct JSONWriter {
+  private(set) var bytes: [UInt8] = []
+  private static let digits = Array("0123456789abcdef".utf8)
+
+  init(reserving capacity: Int = 0) { bytes.reserveCapacity(capacity) }
+
+  /// Text that is JSON already.
+  mutating func raw(_ text: StaticString) {
+    text.withUTF8Buffer { bytes.append(contentsOf: $0) }
+  }
+
+  mutating func raw(_ text: some Sequence<UInt8>) { bytes.append(contentsOf: text) }
+
+  mutating func number(_ value: Int64) { bytes.append(contentsOf: String(value).utf8) }
+
+  /// A string of valid UTF-8.
+  mutating func string(_ text: some Sequence<UInt8>) {
+    bytes.append(UInt8(ascii: "\""))
+    for byte in text {
+      switch byte {
+      case UInt8(ascii: "\""), UInt8(ascii: "\\"):
+        bytes.append(UInt8(ascii: "\\"))
+        bytes.append(byte)
+      case 0..<0x20:
+        raw("\\u00")
+        bytes.append(Self.digits[Int(byte >> 4)])
+        bytes.append(Self.digits[Int(byte & 15)])
+      default: bytes.append(byte)
+      }
+    }
+    bytes.append(UInt8(ascii: "\""))
+  }
+
+  mutating func string(_ text: String) { string(text.utf8) }
+
+  /// The dimensions as one object.
+  mutating func dimensions(_ dimensions: [RowDimension]) {
+    raw("{")
+    for (index, dimension) in dimensions.enumerated() {
+      if index > 0 { raw(",") }
+      string(dimension.name)
+      raw(":")
+      switch dimension.kind {
+      case .string: string(dimension.text)
+      case .number, .boolean: raw(dimension.text.utf8)
+      }
+    }
+    raw("}")
+  }
+
+  /// The members of one row, without braces; the same for every body that holds rows.
+  mutating func rowMembers(_ row: SinkRow) {
+    raw("\"key\":")
+    string(row.key)
+    raw(",\"customer\":")
+    string(row.customer)
+    raw(",\"meter\":")
+    string(row.meter)
+    if !row.dimensions.isEmpty {
+      raw(",\"dimensions\":")
+      dimensions(row.dimensions)
+    }
+    raw(",\"value\":\"")
+    QuantityText.append(row.value, to: &bytes)
+    raw("\",\"timestamp\":\"")
+    CalendarText.appendRFC3339(unixMilliseconds: row.timestampMilliseconds, to: &bytes)
+    raw("\",\"unix_ms\":")
+    number(row.timestampMilliseconds)
+    if row.events > 0 {
+      raw(",\"events\":")
+      number(row.events)
+    }
+  }
+}
