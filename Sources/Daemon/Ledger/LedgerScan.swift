@@ -1,5 +1,5 @@
 internal import Dispatch
-public import Kafka
+internal import Kafka
 public import Metering
 internal import Synchronization
 

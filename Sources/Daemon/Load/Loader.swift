@@ -122,7 +122,7 @@ public struct Loader {
   ) throws(KafkaError) {
     while true {
       do throws(KafkaError) {
-        return try producer.produce(topic: target.topic, partition: -1, key: key, value: value)
+        return try producer.produce(topic: target.topic, partition: -1, keyBytes: key, valueBytes: value)
       } catch {
         guard error.code == .queueFull else { throw error }
         if let failure = tally.failure { throw failure }

@@ -90,7 +90,7 @@ public final class QuarantineLog: Sendable {
     while true {
       do throws(KafkaError) {
         try producer.produce(
-          topic: topic, partition: partition, key: key, value: value, headers: headers,
+          topic: topic, partition: partition, keyBytes: key, valueBytes: value, headers: headers,
           timestampMilliseconds: record.timestampMilliseconds < 0 ? nil : record.timestampMilliseconds,
           token: UInt64(record.offset) + 1)
         return
