@@ -69,6 +69,17 @@ import Testing
     #expect(listed == totals)
   }
 
+  @Test func usageIsSpreadOverCustomersAndFeaturesWithFewLargeOnes() throws {
+    let (records, expected) = try run(plan)
+    #expect(Set(expected.totals.map(\.customer)).count == 500)
+    #expect(Set(expected.totals.map(\.feature)).count == 7)
+    var byCustomer: [[UInt8]: Int] = [:]
+    for record in records { byCustomer[record.key, default: 0] += 1 }
+    // Nine powers of two share the events: the first customer alone has one of them.
+    let largest = byCustomer.values.max() ?? 0
+    #expect((1_800...3_500).contains(largest))
+  }
+
   @Test func expectedTotalsAreWrittenAsJSONWithDecimalStrings() throws {
     let totals = ExpectedTotals(
       events: 3, unique: 2, duplicates: 1,

@@ -19,10 +19,11 @@ struct Event {
     let second = mixed(first)
     // Each power of two of customers is as likely as any other: rank r has a share of some 1/r, as in a Zipf law of
     // exponent 1, without a logarithm and the same on every machine.
-    let bit = (first & 0xffff_ffff) &* customerBits >> 32
+    // Swift's >> binds more tightly than its multiplication: the parentheses are needed.
+    let bit = ((first & 0xffff_ffff) &* customerBits) >> 32
     let size = UInt64(1) << bit
     customer = Int((size - 1 + (first >> 32) % size) % UInt64(plan.customers))
-    feature = Int((second & 0xffff_ffff) &* UInt64(plan.features) >> 32)
+    feature = Int(((second & 0xffff_ffff) &* UInt64(plan.features)) >> 32)
     quantity = 1 + (second >> 32) % 1_000
     timeMilliseconds = plan.startMilliseconds + Int64(number) * plan.spacingNanoseconds / 1_000_000
     region = Int(second >> 62)

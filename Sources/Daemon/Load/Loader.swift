@@ -14,6 +14,12 @@ public struct Loader {
     public var acknowledged: Int64
     /// Milliseconds since the begin.
     public var elapsedMilliseconds: Int64
+
+    public init(written: Int64, acknowledged: Int64, elapsedMilliseconds: Int64) {
+      self.written = written
+      self.acknowledged = acknowledged
+      self.elapsedMilliseconds = elapsedMilliseconds
+    }
   }
 
   /// Where and how fast.

@@ -23,6 +23,13 @@ final class RangeReader {
   private let stream: PartitionStream
   private var batch: MessageBatch
   private var buffer: RecordBuffer
+  /// The offset behind the last record read.
+  private var expected: Int64
+  /// Of the views in the buffer, those below `taken` were taken, and those from `limit` on are beyond the range.
+  private var taken = 0
+  private var limit = 0
+  private var failure: RecordBuffer.Failure?
+  private var end: Int64?
 
   /// Starts to read. `reader` must not read that partition already, and must have `enable.partition.eof`.
   init(
@@ -32,6 +39,7 @@ final class RangeReader {
     self.from = from
     self.to = to
     position = from
+    expected = from
     stream = try reader.start(topic: topic, partition: partition, offset: .offset(from))
     batch = MessageBatch(capacity: batchSize)
     buffer = RecordBuffer(capacity: batchSize)
@@ -40,45 +48,62 @@ final class RangeReader {
   /// Ends the reading; safe to repeat.
   func stop() {
     stream.stop()
-    buffer.clear()
-    batch.removeAll()
+    release()
   }
 
   deinit { stream.stop() }
 
-  /// Waits for records and hands those of the range to `body`, borrowed until it returns.
+  /// Hands records of the range to `body`, borrowed until it returns; reads further ones where all were taken.
   ///
+  /// - Parameter body: says how many it took, from the first on; the others are offered again by the next call.
   /// - Returns: whether the range is over; false also where nothing came in time.
   func next(
-    timeoutMilliseconds: Int32, _ body: (UnsafeBufferPointer<RecordView>) -> Void
+    timeoutMilliseconds: Int32, _ body: (UnsafeBufferPointer<RecordView>) -> Int
   ) throws(Failure) -> Bool {
     if position >= to { return true }
+    if taken == limit { try read(timeoutMilliseconds: timeoutMilliseconds) }
+    if taken < limit {
+      taken += body(UnsafeBufferPointer(rebasing: buffer.views[taken..<limit]))
+      guard taken == limit else {
+        position = buffer.views[taken].offset
+        return false
+      }
+    }
+    position = min(expected, to)
+    release()
+    if let failure {
+      switch failure {
+      case .kafka(let error): throw .kafka(error)
+      case .wentBack(let expected, let found): throw .wentBack(expected: expected, found: found)
+      }
+    }
+    if position < to, let end {
+      guard end >= to else { throw .endsBefore(end: end) }
+      position = to
+    }
+    return position >= to
+  }
+
+  private func read(timeoutMilliseconds: Int32) throws(Failure) {
     do throws(KafkaError) {
       try stream.read(into: &batch, timeoutMilliseconds: timeoutMilliseconds, lingerMilliseconds: 5)
     } catch {
       throw .kafka(error)
     }
-    var expected = position
     let scan = buffer.fill(from: batch, expected: &expected)
-    defer {
-      buffer.clear()
-      batch.removeAll()
-    }
+    failure = scan.failure
+    end = scan.end
     let views = buffer.views
+    taken = 0
+    limit = views.count
     // Ascending, so the records of the range are a prefix.
-    var count = views.count
-    while count > 0, views[count - 1].offset >= to { count -= 1 }
-    if count > 0 { body(UnsafeBufferPointer(rebasing: views[..<count])) }
-    position = min(expected, to)
-    switch scan.failure {
-    case .kafka(let error)?: throw .kafka(error)
-    case .wentBack(let expected, let found)?: throw .wentBack(expected: expected, found: found)
-    case nil: break
-    }
-    if position < to, let end = scan.end {
-      guard end >= to else { throw .endsBefore(end: end) }
-      position = to
-    }
-    return position >= to
+    while limit > 0, views[limit - 1].offset >= to { limit -= 1 }
+  }
+
+  private func release() {
+    taken = 0
+    limit = 0
+    buffer.clear()
+    batch.removeAll()
   }
 }

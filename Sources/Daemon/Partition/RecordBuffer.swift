@@ -66,7 +66,10 @@ struct RecordBuffer: ~Copyable {
           scan.end = message.offset
           continue
         }
-        scan.failure = .kafka(message.error ?? KafkaError(message.code, doing: "read"))
+        let error = message.error ?? KafkaError(message.code, doing: "read")
+        // What passes by itself is between records, and librdkafka goes on behind it.
+        if error.isRetriable, !error.isFatal { continue }
+        scan.failure = .kafka(error)
         return scan
       }
       let offset = message.offset

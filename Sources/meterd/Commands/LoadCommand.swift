@@ -14,20 +14,26 @@ enum LoadCommand {
       seed: UInt64(bitPattern: command.integer("--seed")),
       // The last event's time is at most the present: nothing of the run is too far ahead.
       startMilliseconds: rate == nil ? now - events * spacing / 1_000_000 : now, spacingNanoseconds: spacing)
+    let topic = command.text("--topic")
+    try checkTopic(topic, command.text("--bootstrap-servers"))
     let loader = Loader(
       target: .init(
-        topic: command.text("--topic"),
-        properties: [
-          "bootstrap.servers": command.text("--bootstrap-servers"), "allow.auto.create.topics": "false",
-        ], recordsPerSecond: rate), observer: ClientObserver(error: { Terminal.note("kafka: \($0)") }))
+        topic: topic, properties: ["bootstrap.servers": command.text("--bootstrap-servers")], recordsPerSecond: rate),
+      observer: ClientObserver(error: { Terminal.note("kafka: \($0)") }))
     let signals = StopSignals()
     var last = Loader.Progress(written: 0, acknowledged: 0, elapsedMilliseconds: 0)
+    var shown = last
     let totals: ExpectedTotals
     do {
       totals = try loader.run(
         plan,
         progress: { progress in
-          show(progress, since: last, of: events)
+          // A person wants a line that moves, a log file one now and then.
+          let isDue = Terminal.isInteractive || progress.elapsedMilliseconds - shown.elapsedMilliseconds >= 5_000
+          if isDue || progress.acknowledged >= events, progress.acknowledged > shown.acknowledged {
+            show(progress, since: shown, of: events)
+            shown = progress
+          }
           last = progress
         }, isCancelled: { signals.isStopAsked })
     } catch let error as UsageGenerator.InvalidPlan {
@@ -44,6 +50,16 @@ enum LoadCommand {
       throw CommandFailure(.unavailable, "the expected totals cannot be written to \(path): \(why)")
     }
     if signals.isStopAsked { Terminal.note("stopped early; the totals are those of what was published") }
+  }
+
+  /// A broker that answers, and a topic that is there, before anything is published.
+  private static func checkTopic(_ topic: String, _ servers: String) throws {
+    let check = try UsageTopic(
+      settings: KafkaSettings(bootstrapServers: servers, topic: topic, startTimeoutMilliseconds: 10_000))
+    defer { check.close() }
+    guard try check.partitionCount(of: topic) != nil else {
+      throw CommandFailure(.configuration, "--topic: there is no topic \(topic) at \(servers); create it first")
+    }
   }
 
   private static func show(_ progress: Loader.Progress, since last: Loader.Progress, of events: Int64) {
