@@ -1,7 +1,7 @@
 internal import Dispatch
 internal import Glibc
 internal import HTTP
-public import Metering
+internal import Metering
 
 /// Whom a runner talks to. All are called on the runner's queue, in order, and must not block.
 public struct SinkRunnerHandlers: Sendable {

@@ -17,14 +17,16 @@ public final class PartitionStream: Sendable {
   /// What is read.
   public let place: TopicPartition
   private let handle: ReaderHandle
-  // OpaquePointers are not Sendable; librdkafka's queues and topics synchronize themselves, and `state`'s lock keeps
+  // OpaquePointers are not Sendable; librdkafka's queues and topics synchronize themselves, and `reading` keeps
   // their destruction apart from their use.
   private struct Raw: @unchecked Sendable {
     let topic: OpaquePointer
     let queue: OpaquePointer
   }
   private let raw: Raw
-  private let state = Mutex(true)
+  private let reading = Lock()
+  /// Whether the queue still is; keeps an interrupt from a queue that `stop` destroys.
+  private let isOpen = Mutex(true)
   private let stopping = Stopping()
   private let isWaking = Atomic(false)
   private let wakesAutomatically = KafkaVersion.current < KafkaVersion(2, 2, 0)
@@ -62,8 +64,9 @@ public final class PartitionStream: Sendable {
     into batch: inout MessageBatch, timeoutMilliseconds: Int32, lingerMilliseconds: Int32 = 0
   ) throws(KafkaError) -> Int {
     batch.removeAll()
-    try state.withLock { (isOpen: inout Bool) throws(KafkaError) in
-      guard isOpen, !stopping.isSet else {
+    try reading.with { () throws(KafkaError) in
+      // Set before the queue is destroyed, which waits for the lock.
+      guard !stopping.isSet else {
         throw KafkaError(.wrongState, doing: "read \(place)", detail: "the stream is stopped")
       }
       // consume_batch waits for a *full* batch until its time is up: so the first record is waited for by itself.
@@ -88,19 +91,19 @@ public final class PartitionStream: Sendable {
   }
 
   /// Makes a `read` that waits return at once, with what it has.
-  public func interrupt() { rd_kafka_queue_yield(raw.queue) }
+  public func interrupt() { isOpen.withLock { if $0 { rd_kafka_queue_yield(raw.queue) } } }
 
   /// Stops reading, and drops what was fetched. Waits for librdkafka's answer; a second call does nothing.
   public func stop() {
     guard stopping.set() else { return }
     interrupt()
-    state.withLock { isOpen in
+    reading.with {
+      isOpen.withLock { $0 = false }
       // Cannot fail: the partition is being read, by this stream.
       let stopped = rd_kafka_consume_stop(raw.topic, place.partition)
       assert(stopped == 0, "stop of a partition that is not read")
       rd_kafka_queue_destroy(raw.queue)
       rd_kafka_topic_destroy(raw.topic)
-      isOpen = false
     }
     handle.didStop(place)
   }
@@ -120,9 +123,8 @@ public final class PartitionStream: Sendable {
     guard !isWaking.exchange(true, ordering: .acquiringAndReleasing) else { return }
     let handle = handle
     handle.wakeQueue.async {
-      // Whether it succeeds does not matter: an unreachable broker is woken by its connection.
-      _ = try? handle.queryWatermarks(
-        topic: self.place.topic, partition: self.place.partition, timeoutMilliseconds: 1000)
+      // Whether it is answered does not matter, nor what: the request alone wakes the thread.
+      _ = try? end(of: handle.client, self.place.topic, self.place.partition, Int64(RD_KAFKA_OFFSET_END), 100)
       self.isWaking.store(false, ordering: .releasing)
     }
   }

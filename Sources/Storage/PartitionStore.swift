@@ -56,6 +56,8 @@ public final class PartitionStore: Sendable {
   /// The sealed segments.
   public var segments: [SegmentDescription] { contents.withLock { $0.segments.map(\.description) } }
 
+  package var openSegments: [SegmentFile] { contents.withLock { $0.segments } }
+
   /// Bytes on disk, for metrics: the journal's, and the segments'.
   public var diskBytes: (journal: Int, segments: Int) {
     contents.withLock { contents in

@@ -30,7 +30,7 @@ struct StoreContents {
     let path = folder.path + "/" + Self.journalName
     do {
       let size = folder.size(of: Self.journalName) ?? 0
-      let environment = try Environment(path: path, options: .init(mapSize: max(64 << 20, size * 2)))
+      let environment = try Environment(path: path, options: .init(mapSize: max(1 << 20, size * 2)))
       self.environment = environment
       if size == 0 {
         try environment.write { transaction in

@@ -156,8 +156,9 @@ struct Judge {
     for mark in fold.snapshots {
       do {
         var finder = SnapshotFinder()
-        guard let (payloads, through) = entries[Int(mark.firstOffset)...].lazy.compactMap({ finder.add($0) }).first
-        else { throw failure("no snapshot where the fold says there is one, at \(mark.firstOffset)") }
+        var found: (payloads: [[UInt8]], through: Int64)?
+        for entry in entries[Int(mark.firstOffset)...] where found == nil { found = finder.add(entry) }
+        guard let (payloads, through) = found else { throw failure("no snapshot where the fold says there is one, at \(mark.firstOffset)") }
         var from = try LedgerFold(snapshot: payloads, through: through, partition: Int32(partition))
         for entry in entries[Int(from.nextOffset)...] { _ = try from.apply(entry) }
         if from != fold { throw failure("the fold from the snapshot at \(mark.firstOffset) is another one") }

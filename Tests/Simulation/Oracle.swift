@@ -42,7 +42,8 @@ struct Oracle {
           totals.quarantined += 1
           continue
         }
-        let time = record.meaning.timeMilliseconds ?? record.view.timestampMilliseconds
+        // No event is refused for its record's timestamp.
+        let time = record.meaning.timeMilliseconds ?? clock
         if time < clock - cut.maxAge || time > clock + cut.maxAhead {
           totals.quarantined += 1
           continue

@@ -161,7 +161,9 @@ final class PartitionHost {
         do {
           try machine.restore(JournalChunkView(raw))
         } catch {
-          preconditionFailure("the journal cannot be restored: \(error)")
+          let chunks = disk.chunks.map { "\(SimulatedDisk.range(of: $0))" }.joined(separator: " ")
+          let detail = "\(plan): \(error) at \(SimulatedDisk.range(of: bytes)) of \(chunks)"
+          world.stops.append(StopReason(.storageFailed, offset: 0, detail: detail))
         }
       }
     }
@@ -169,6 +171,7 @@ final class PartitionHost {
   }
 
   private func store(_ command: StorageCommand) {
+    world.trace?("\(world.now) \(process.name)/\(partition) \(command.summary)")
     switch command {
     case .commit(let chunks, let state):
       process.disks[partition].commit(chunks, state)
@@ -220,5 +223,17 @@ final class PartitionHost {
       }
     }
     later(200) { [unowned self] in readUsage() }
+  }
+}
+
+extension StorageCommand {
+  var summary: String {
+    switch self {
+    case .commit(let chunks, let state):
+      let ranges = chunks.map { "[\($0.from), \($0.to)) \($0.sightings)" }.joined(separator: " ")
+      return "commit \(ranges) head \(state.headOffset) next \(state.nextOffset)"
+    case .seal(let segment): return "seal bucket \(segment.bucket) keys \(segment.count) through \(segment.throughOffset)"
+    case .expire(let below): return "expire below \(below)"
+    }
   }
 }

@@ -22,6 +22,7 @@ struct Run {
   init(seed: UInt64, trace: ((String) -> Void)? = nil) {
     world = World(Scenario(seed: seed))
     world.trace = trace
+    trace?("\(world.scenario)")
     random = SimulationRandom(seed: seed ^ 0xfa17)
     world.processes = [SimulatedProcess(world: world, name: "a"), SimulatedProcess(world: world, name: "b")]
   }
@@ -39,6 +40,12 @@ struct Run {
       world.run(until: world.now + random.pick(500...40_000))
     }
     rest()
+    if let trace = world.trace {
+      for (offset, record) in world.usage[0].records.enumerated() {
+        guard let record else { continue }
+        trace("record \(offset) at \(record.view.timestampMilliseconds) \(String(decoding: record.view.value, as: UTF8.self))")
+      }
+    }
     try Judge(world: world).judge()
   }
 
@@ -129,6 +136,8 @@ struct Run {
     for _ in 0..<200 {
       world.run(until: world.now + 30_000)
       world.outages = []
+      // What the group had promised somebody else before is void now.
+      for partition in 0..<world.scenario.partitions { world.processes[0].assignIfIdle(partition) }
       if isAtRest { return }
     }
   }

@@ -26,11 +26,11 @@ struct SimulatedDisk {
 
   mutating func expire(below bucket: Int64) { segments.removeAll { $0.bucket < bucket } }
 
-  static func range(of bytes: [UInt8]) -> (from: Int64, to: Int64) {
+  static func range(of bytes: [UInt8]) -> (from: Int64, to: Int64, rangeFrom: Int64, clock: Int64) {
     bytes.withUnsafeBytes { raw in
       do {
         let view = try JournalChunkView(raw)
-        return (view.from, view.to)
+        return (view.from, view.to, view.rangeFrom, view.clockAtEnd)
       } catch {
         preconditionFailure("a chunk that was committed cannot be read: \(error)")
       }

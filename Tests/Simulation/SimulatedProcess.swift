@@ -69,6 +69,10 @@ final class SimulatedProcess {
     if isAlive { after(1) { [unowned self] in open(partition) } }
   }
 
+  func assignIfIdle(_ partition: Int) {
+    if !assigned.contains(partition) { assign(partition) }
+  }
+
   /// A revoke, or what a paused process finds out when it wakes.
   func revoke(_ partition: Int) {
     assigned.remove(partition)

@@ -83,8 +83,10 @@ extension SinkMachine {
     grant.requestedAt + DeliveryLimits.leaseMilliseconds - contract.connectTimeoutMilliseconds
   }
 
-  func startSends() {
+  /// Returns whether rows were given back.
+  func startSends() -> Bool {
     startWake = nil
+    var gaveBack = false
     while let batch = granted.first {
       guard batch.partition.isOpen, let grant = batch.grant else {
         granted.popFirst()
@@ -93,13 +95,14 @@ extension SinkMachine {
       guard now <= lastStart(grant) else {
         granted.popFirst()
         void(batch, reason: "lease_over")
+        gaveBack = true
         continue
       }
       guard now >= pausedUntil, inFlight.count < concurrency else { break }
       guard hasTokens(for: batch) else {
         blockedSince = blockedSince ?? now
         startWake = tokenWait(batch)
-        return
+        break
       }
       if let since = blockedSince {
         rateLimitWaitMilliseconds += now - since
@@ -108,6 +111,7 @@ extension SinkMachine {
       granted.popFirst()
       start(batch, grant)
     }
+    return gaveBack
   }
 
   private func start(_ batch: Batch, _ grant: Grant) {

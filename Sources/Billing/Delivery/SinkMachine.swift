@@ -134,7 +134,11 @@ public final class SinkMachine {
     runTimers()
     flushFacts()
     plan()
-    startSends()
+    if startSends() {
+      // Rows came back unsent: they need another SENDING.
+      flushFacts()
+      plan()
+    }
     flushFacts()
     flushDueDone()
     report()
@@ -248,6 +252,9 @@ public final class SinkMachine {
     if timers.count > 4 * rowCount + 1_024 { timers.removeAll { $0.row.stage == .gone } }
     if ready.count > 2 * rowCount + 1_024 { ready.removeAll { $0.stage == .gone } }
   }
+
+  /// Entries of all heaps: what grows if forgetting fails.
+  package var heldEntries: Int { ready.count + timers.count + oldest.count + dueDone.count + granted.count }
 
   private func wake() {
     var next: Int64?

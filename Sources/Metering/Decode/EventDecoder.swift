@@ -15,17 +15,17 @@ public struct EventDecoder: ~Copyable {
   public static let maximumFieldBytes = 256
 
   /// Which way a record may go. The result never depends on it; tests and the fuzzer force each.
-  package enum Route: Sendable { case adaptive, fastFirst, generalOnly }
+  @_spi(Tests) public enum Route: Sendable { case adaptive, fastFirst, generalOnly }
 
   /// The input partition whose records are decoded.
   public let partition: Int32
   /// Why ``decode(_:clockMilliseconds:into:)`` last returned a reason.
   public internal(set) var detail = DecodeDetail()
-  package var route = Route.adaptive
+  @_spi(Tests) public var route = Route.adaptive
   /// Whether the last record that was not refused for its size went the fast path.
-  package private(set) var wasFast = false
+  @_spi(Tests) public private(set) var wasFast = false
   /// Keeps the fast path to the instructions that any processor has.
-  package var isBaseline: Bool {
+  @_spi(Tests) public var isBaseline: Bool {
     get { fast.isBaseline }
     set { fast.isBaseline = newValue }
   }

@@ -88,7 +88,7 @@ extension FieldValue {
       let instants = (instant, other.instant)
       if instants.0 != nil || instants.1 != nil { return instants.0 == instants.1 }
     }
-    return kind == other.kind && isSameText(as: other)
+    return kind == other.kind && (kind == .true || kind == .false || isSameText(as: other))
   }
 
   private func isSameText(as other: FieldValue) -> Bool {

@@ -7,8 +7,10 @@ extension PartitionMachine {
       findSnapshot(in: entry)
       return
     }
-    // A restarted read hands over records that are folded already.
+    // A restarted read hands over records that are folded already, or that it has not come to yet.
     guard entry.offset >= fold.nextOffset else { return }
+    if awaitsReread, entry.offset > fold.nextOffset { return }
+    awaitsReread = false
     if fold.nextOffset == 0, entry.offset > 0, fold.genesis == nil {
       // The beginning was deleted after a snapshot: find that.
       finder = SnapshotFinder()
@@ -27,6 +29,7 @@ extension PartitionMachine {
     } catch {
       return stop(.init(.ledgerUnreadable, offset: error.offset, detail: error.description))
     }
+    awaitsReread = true
     emit(.readLedger(from: fold.nextOffset))
   }
 
@@ -97,6 +100,7 @@ extension PartitionMachine {
       finder = nil
       if isHinted {
         // The hint was a hint: read from the beginning instead.
+        isHinted = false
         emit(.readLedger(from: 0))
       } else {
         stop(

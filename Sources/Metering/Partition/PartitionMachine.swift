@@ -41,6 +41,8 @@ public struct PartitionMachine: ~Copyable {
   var finder: SnapshotFinder?
   /// Whether that place came from the group's committed offset, which is only a hint.
   var isHinted = false
+  /// A snapshot was found: what is read on from the old place is not wanted.
+  var awaitsReread = false
   var hasComparedLocal = false
   var localDiffers = false
   var ownAppendedAt: Int64 = 0
