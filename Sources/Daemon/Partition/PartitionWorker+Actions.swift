@@ -165,7 +165,7 @@ extension PartitionWorker {
       let seconds = Double(Clock.elapsedMilliseconds() - bornAt) / 1_000
       log.emit(
         .partitionRecovered(
-          partition: partition, position: from, head: machine?.picture.head ?? from, seconds: seconds))
+          partition: partition, position: from, head: machine?.picture().head ?? from, seconds: seconds))
     case .cut(_, let from, let to, let rows):
       metrics.cuts.add(1)
       log.emit(.cutSealed(partition: partition, from: from, to: to, rows: Int64(rows)))

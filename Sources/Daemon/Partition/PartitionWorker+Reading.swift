@@ -106,7 +106,7 @@ extension PartitionWorker {
           refused = error
         }
       } ?? 0
-    metrics.consumed.add(taken)
+    metrics.consumed.add(UInt64(taken))
     if let refused {
       let detail = "a record could not be quarantined: \(refused)"
       machine?.handle(
@@ -125,8 +125,8 @@ extension PartitionWorker {
       let detail = "a second reader found a record at \(offset), where the first one had none in [\(hole.from), \(hole.to))"
       handle(.failed(StopReason(.recordInHole, offset: offset, detail: detail)))
       return false
-    case .verified: metrics.holesVerified.add(Int(hole.to - hole.from))
-    case .unverified: metrics.holesUnverified.add(Int(hole.to - hole.from))
+    case .verified: metrics.holesVerified.add(UInt64(hole.to - hole.from))
+    case .unverified: metrics.holesUnverified.add(UInt64(hole.to - hole.from))
     }
     handle(.hole(from: hole.from, to: hole.to, isVerified: finding == .verified))
     return reading != nil

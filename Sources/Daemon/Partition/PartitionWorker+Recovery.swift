@@ -121,7 +121,7 @@ extension PartitionWorker {
 
   func openStorage(_ plan: RecoveryPlan.Local) {
     guard let store = storage?.store else { return }
-    do {
+    do throws(StorageError) {
       switch plan {
       case .use: break
       case .cutBack: _ = try store.cutBack()
@@ -130,12 +130,12 @@ extension PartitionWorker {
       machine?.prepare(sealed: store.sealedSegments)
       try store.forEachChunk { chunk in try machine?.restore(chunk) }
       handle(.storageOpened)
-    } catch let error as StorageError where error.needsRebuild {
-      discardAndStartOver(error.description)
-    } catch let error as JournalCorruption {
-      discardAndStartOver("\(error)")
     } catch {
-      handle(.storageFailed(detail: "\(error)"))
+      if error.needsRebuild {
+        discardAndStartOver(error.description)
+      } else {
+        handle(.storageFailed(detail: error.description))
+      }
     }
   }
 

@@ -279,7 +279,7 @@ final class PartitionWorker: @unchecked Sendable {
     let now = Clock.elapsedMilliseconds()
     guard now - lastShownAt >= 250 else { return }
     lastShownAt = now
-    guard let picture = machine?.picture else { return }
+    guard let picture = machine?.picture() else { return }
     let lag = reading?.lag ?? 0
     if let reading, status.state == .counting || status.state == .blockedByTransaction {
       setState(reading.isBlockedByTransaction ? .blockedByTransaction : .counting)

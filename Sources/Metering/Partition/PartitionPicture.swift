@@ -18,6 +18,9 @@ public struct PartitionPicture: Sendable {
   /// Elapsed milliseconds at which the oldest event that is in no cut was read.
   public var oldestOpenReadAt: Int64?
 
+  /// Nothing known yet.
+  public init() {}
+
   public struct Sink: Sendable {
     public var imbalance = Quantity.zero
     public var totals = SinkTotals()
@@ -28,7 +31,7 @@ public struct PartitionPicture: Sendable {
 
 extension PartitionMachine {
   /// What the partition looks like now. Costs some microseconds; not for every batch.
-  public var picture: PartitionPicture {
+  public mutating func picture() -> PartitionPicture {
     var picture = PartitionPicture()
     picture.head = fold.head?.offset ?? 0
     picture.position = picture.head
