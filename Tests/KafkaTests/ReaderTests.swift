@@ -187,6 +187,27 @@ import Testing
     try cluster.close()
   }
 
+  /// librdkafka 2.0.2's own watermark query waits for ever here, and a reader could then not be closed.
+  @Test func aBrokerThatGoesAwayHoldsNothingUp() throws {
+    let cluster = try TestCluster(.mock)
+    let topic = try cluster.topic(partitions: 1)
+    try fill(cluster, topic, 0..<10)
+    let reader = try ReaderHandle(properties: cluster.properties)
+    let stream = try reader.start(topic: topic, partition: 0, offset: .beginning)
+    #expect(try stream.records(10).count == 10)
+    let mock = try #require(cluster.mock)
+    // The request is on its way, and the answer never comes.
+    try mock.setRoundTripTime(60_000, broker: 1)
+    let late = #expect(throws: KafkaError.self) {
+      try reader.queryWatermarks(topic: topic, partition: 0, timeoutMilliseconds: 200)
+    }
+    #expect(late?.code == .timedOut)
+    stream.wake()
+    try cluster.close()
+    stream.stop()
+    reader.close()
+  }
+
   @Test(.enabled(if: Backend.realServers != nil)) func offsetsForATime() throws {
     let cluster = try TestCluster(.real)
     let topic = try cluster.topic(partitions: 2)
