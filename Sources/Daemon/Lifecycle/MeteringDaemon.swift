@@ -1,7 +1,7 @@
-public import Billing
+internal import Billing
 internal import Dispatch
 internal import Glibc
-public import Kafka
+internal import Kafka
 internal import Metering
 internal import Synchronization
 
