@@ -166,7 +166,9 @@ SCAN_TARGET _Bool SCAN(meterd_scan)(meterd_scanner *scanner, const uint8_t *byte
         scanner->objects |= 1u << preference;
       }
       reader.at++;
-      NEED(SCAN(read_members)(scanner, bytes, count, masks, &reader, preference));
+      SCAN(reader) inner = reader;  // the address of `reader` itself would keep it in memory
+      NEED(SCAN(read_members)(scanner, bytes, count, masks, &inner, preference));
+      reader = inner;
     } else {
       READ_VALUE(value);
       if (slot >= 0 && value.code != METERD_ABSENT) {

@@ -97,7 +97,7 @@ import Testing
 
   @Test func noReplyInTimeIsAmbiguous() async throws {
     try await withServer({ _ in .hang }) { client, server in
-      let request = HTTPRequest(method: "POST", url: server.url, body: [1], timeout: .milliseconds(100))
+      let request = HTTPRequest(method: "POST", url: server.url, body: [1], timeout: .milliseconds(500))
       #expect(await client.send(request).failure == .ambiguous(.timeout))
       #expect(server.requests.count == 1)
     }
@@ -136,7 +136,7 @@ import Testing
     try await withServer({ $0 == 0 ? .replyAndClose(cut) : .reply(cut) }) { client, server in
       for _ in 0..<2 {
         // First the connection ends, then the time does.
-        let request = HTTPRequest(method: "POST", url: server.url, body: [1], timeout: .milliseconds(300))
+        let request = HTTPRequest(method: "POST", url: server.url, body: [1], timeout: .milliseconds(500))
         let response = try #require(await client.send(request).response)
         #expect(response.status == 200)
         #expect(!response.bodyIsComplete)

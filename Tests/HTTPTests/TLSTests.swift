@@ -11,31 +11,18 @@ import Testing
     defer { try? FileManager.default.removeItem(at: folder) }
     let certificate = folder.appendingPathComponent("cert.pem").path
     let key = folder.appendingPathComponent("key.pem").path
-    func openssl(_ arguments: [String]) throws -> Process {
-      let process = Process()
-      process.executableURL = URL(fileURLWithPath: "/usr/bin/openssl")
-      process.arguments = arguments
-      process.standardInput = FileHandle.nullDevice
-      process.standardOutput = FileHandle.nullDevice
-      process.standardError = FileHandle.nullDevice
-      try process.run()
-      return process
-    }
+    func openssl(_ arguments: [String]) throws -> ChildProcess { try ChildProcess("/usr/bin/openssl", arguments) }
     let maker = try openssl([
       "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2", "-subj",
       "/CN=localhost", "-addext", "subjectAltName=DNS:localhost", "-keyout", key, "-out", certificate,
     ])
-    maker.waitUntilExit()
-    try #require(maker.terminationStatus == 0)
+    try #require(maker.wait() == 0)
     let probe = try HTTPServer(listen: "127.0.0.1:0") { _, _ in }
     probe.stop()
     let server = try openssl([
       "s_server", "-accept", "127.0.0.1:\(probe.port)", "-cert", certificate, "-key", key, "-www",
     ])
-    defer {
-      server.terminate()
-      server.waitUntilExit()
-    }
+    defer { server.kill() }
 
     let trusting = try HTTPClient(HTTPClientOptions(certificateAuthorities: certificate))
     let usual = try HTTPClient()

@@ -75,9 +75,9 @@ import Testing
   }
 
   @Test func slowRepliesHaveTheirEffectThoughTheClientGaveUp() async throws {
-    try await withStripe("slow:1@150ms") { fake, client, _ in
+    try await withStripe("slow:1@1500ms") { fake, client, _ in
       var request = stripeEvent(fake)
-      request.timeout = .milliseconds(30)
+      request.timeout = .milliseconds(400)
       #expect(await client.send(request).failure == .ambiguous(.timeout))
       while fake.effects.effects(ofKey: "idem-1") == 0 { await Task.yield() }
       #expect(total(fake, "cus_1", "api") == "42")
@@ -116,7 +116,7 @@ import Testing
       #expect(await client.send(stripeEvent(fake)).failure == .ambiguous(.closed))
       fake.faults.setOutage(.silent)
       var request = stripeEvent(fake)
-      request.timeout = .milliseconds(50)
+      request.timeout = .milliseconds(400)
       #expect(await client.send(request).failure == .ambiguous(.timeout))
       #expect(await post("/_fake/outage", "{\"on\":false}") == 200)
       #expect(fake.totals().isEmpty)

@@ -1,9 +1,11 @@
+import Foundation
 import Glibc
 
 /// Sends these bytes on a fresh connection, and reads until the server closes.
 func rawExchange(port: Int, _ request: String) async -> String {
   await withCheckedContinuation { continuation in
-    Task.detached {
+    // Blocking calls belong on a thread of their own.
+    Thread.detachNewThread {
       let connection = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
       defer { close(connection) }
       var address = sockaddr_in()

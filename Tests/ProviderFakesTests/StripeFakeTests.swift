@@ -1,6 +1,7 @@
 import Foundation
 import HTTP
 import ProviderFakes
+import Synchronization
 import Testing
 
 @Suite struct StripeFakeTests {
@@ -23,10 +24,10 @@ import Testing
   ]
 
   private func withStripe(
-    _ options: StripeFakeOptions = StripeFakeOptions(), latency: Duration = .zero,
+    _ options: StripeFakeOptions = StripeFakeOptions(),
     _ body: (StripeFake, HTTPClient, TestClock) async throws -> Void
   ) async throws {
-    try await withFake({ try StripeFake(options, server: $0) }, latency: latency, body)
+    try await withFake({ try StripeFake(options, server: $0) }, body)
   }
 
   @Test func anEventIsBookedAndAnsweredAsStripeDoes() async throws {
@@ -136,16 +137,28 @@ import Testing
   }
 
   @Test func oneCallAtATimeForACustomerAndMeter() async throws {
-    try await withStripe(latency: .milliseconds(150)) { fake, client, _ in
+    // Calls of cus_1 are held until the test lets them go.
+    let held = Mutex<[@Sendable () -> Void]>([])
+    let isHolding = Mutex(true)
+    func make(_ options: FakeServerOptions) throws -> StripeFake {
+      var options = options
+      options.hold = { complete in
+        if isHolding.withLock({ $0 }) { held.withLock { $0.append(complete) } } else { complete() }
+      }
+      return try StripeFake(server: options)
+    }
+    try await withFake(make) { fake, client, _ in
       async let first = client.send(stripeEvent(fake, [("identifier", "a")]))
-      while fake.effects.requests == 0 { await Task.yield() }
+      while held.withLock({ $0.isEmpty }) { await Task.yield() }
       let second = await client.send(stripeEvent(fake, [("identifier", "b")]))
       #expect(second.status == 429)
       #expect(second.error["code"] == "lock_timeout")
       #expect(second.response?.header("Stripe-Rate-Limited-Reason") == "resource-specific")
       #expect(second.response?.header("Stripe-Should-Retry") == "true")
+      isHolding.withLock { $0 = false }
       let other = [("identifier", "c"), ("payload[stripe_customer_id]", "cus_2")]
       #expect(await client.send(stripeEvent(fake, other)).status == 200)
+      for complete in held.withLock({ $0 }) { complete() }
       #expect(await first.status == 200)
       #expect(await client.send(stripeEvent(fake, [("identifier", "b")])).status == 200)
       #expect(total(fake, "cus_1", "api") == "84")

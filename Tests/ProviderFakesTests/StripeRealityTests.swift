@@ -15,16 +15,8 @@ private func environment(_ name: String) -> String? {
     let binary = try #require(environment("METERD_TEST_STRIPE_MOCK"))
     let probe = try HTTPServer(listen: "127.0.0.1:0") { _, _ in }
     probe.stop()
-    let mock = Process()
-    mock.executableURL = URL(fileURLWithPath: binary)
-    mock.arguments = ["-http-port", String(probe.port)]
-    mock.standardOutput = FileHandle.nullDevice
-    mock.standardError = FileHandle.nullDevice
-    try mock.run()
-    defer {
-      mock.terminate()
-      mock.waitUntilExit()
-    }
+    let mock = try ChildProcess(binary, ["-http-port", String(probe.port)])
+    defer { mock.kill() }
     try await withFake({ try StripeFake(server: $0) }) { fake, client, clock in
       let mockBase = "http://127.0.0.1:\(probe.port)"
       var ready = false

@@ -38,13 +38,13 @@ final class TestClock: Sendable {
 
 /// A fake, a client, and a clock, for the length of one test.
 func withFake<Fake: ProviderFake>(
-  _ make: (FakeServerOptions) throws -> Fake, faults: String = "", latency: Duration = .zero, record: String? = nil,
+  _ make: (FakeServerOptions) throws -> Fake, faults: String = "", record: String? = nil,
   _ body: (Fake, HTTPClient, TestClock) async throws -> Void
 ) async throws {
   let clock = TestClock()
   let fake = try make(
     FakeServerOptions(
-      faults: FaultSpec(parsing: faults), recordFile: record, latency: latency, clock: { clock.milliseconds }))
+      faults: FaultSpec(parsing: faults), recordFile: record, clock: { clock.milliseconds }))
   let client = try HTTPClient()
   try fake.start(listen: "127.0.0.1:0")
   defer {

@@ -86,6 +86,8 @@ static inline void meterd_name_words(
   if (readable >= 8) {
     word = meterd_load64(name) & ((1ULL << (count * 8)) - 1);
   } else {
+    // At the very end of the record: rare, and not worth vectors.
+#pragma clang loop vectorize(disable) unroll(disable)
     for (size_t i = 0; i < count; i++) word |= (uint64_t)name[i] << (8 * i);
   }
   *first = *last = word;

@@ -122,6 +122,7 @@ struct FieldPlan: ~Copyable {
   deinit { features.deallocate() }
 
   /// The rule of a feature, whatever its name holds.
+  @inline(__always)
   func feature(_ name: ByteSlice) -> CompiledFeature {
     guard hasFeatures else { return unlisted }
     let index = featureNames.find(name)

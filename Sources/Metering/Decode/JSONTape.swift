@@ -45,34 +45,82 @@ struct JSONTape: ~Copyable {
 
   /// Reads a text of at most ``EventDecoder/maximumRecordBytes``; false where it is malformed.
   mutating func read(_ bytes: ByteSlice) -> Bool {
-    count = 0
+    var reader = Reader(bytes: bytes, tokens: tokens, open: open)
+    let isValid = reader.readText()
+    count = reader.count
+    errorPosition = reader.at
+    return isValid
+  }
+
+  /// The state of one reading: a plain value, since captured variables would be checked at every access.
+  private struct Reader {
+    let bytes: ByteSlice
+    let tokens: UnsafeMutablePointer<Token>
+    /// The tokens of the containers that are open, outermost first.
+    let open: UnsafeMutablePointer<Int>
+    var count = 0
     var depth = 0
     var at = 0
-    let end = bytes.count
-    @inline(__always) func skipSpace() {
-      while at < end, bytes[at] == 0x20 || bytes[at] == 0x0a || bytes[at] == 0x0d || bytes[at] == 0x09 { at += 1 }
+
+    init(bytes: ByteSlice, tokens: UnsafeMutablePointer<Token>, open: UnsafeMutablePointer<Int>) {
+      self.bytes = bytes
+      self.tokens = tokens
+      self.open = open
     }
-    func add(_ kind: Kind, _ first: Int, _ last: Int, escaped: Bool = false) {
+
+    mutating func readText() -> Bool {
+      var isOpened = false
+      while true {
+        guard readScalarOrOpen(&isOpened) else { return false }
+        if isOpened { continue }
+        // A value has ended: so may the containers around it.
+        while true {
+          skipSpace()
+          if depth == 0 { return at == bytes.count }
+          guard at < bytes.count else { return false }
+          let isObject = tokens[open[depth - 1]].kind == .object
+          if bytes[at] == UInt8(ascii: ",") {
+            at += 1
+            guard !isObject || readName() else { return false }
+            break
+          }
+          guard bytes[at] == (isObject ? UInt8(ascii: "}") : UInt8(ascii: "]")) else { return false }
+          close()
+        }
+      }
+    }
+
+    @inline(__always)
+    private mutating func skipSpace() {
+      while at < bytes.count, bytes[at] == 0x20 || bytes[at] == 0x0a || bytes[at] == 0x0d || bytes[at] == 0x09 {
+        at += 1
+      }
+    }
+
+    @inline(__always)
+    private mutating func add(_ kind: Kind, _ first: Int, _ last: Int, escaped: Bool = false) {
       tokens[count] = Token(
-        start: UInt32(first), end: UInt32(last), next: UInt32(count + 1), kind: kind, isEscaped: escaped)
+        start: UInt32(truncatingIfNeeded: first), end: UInt32(truncatingIfNeeded: last),
+        next: UInt32(truncatingIfNeeded: count + 1), kind: kind, isEscaped: escaped)
       count += 1
     }
+
     /// Closes the innermost container at the bracket under `at`.
-    func close() {
+    private mutating func close() {
       at += 1
       depth -= 1
       tokens[open[depth]].end = UInt32(at)
       tokens[open[depth]].next = UInt32(count)
     }
-    func readString() -> Bool {
-      guard at < end, bytes[at] == UInt8(ascii: "\"") else { return false }
+
+    private mutating func readString() -> Bool {
+      guard at < bytes.count, bytes[at] == UInt8(ascii: "\""), let base = bytes.baseAddress else { return false }
       at += 1
       let first = at
       var escaped = false
       while true {
-        guard let rest = bytes.baseAddress?.advanced(by: at) else { return false }
-        at += meterd_plain_run(rest.assumingMemoryBound(to: UInt8.self), end - at)
-        guard at < end else { return false }
+        at += meterd_plain_run((base + at).assumingMemoryBound(to: UInt8.self), bytes.count - at)
+        guard at < bytes.count else { return false }
         let byte = bytes[at]
         if byte == UInt8(ascii: "\"") {
           add(.string, first, at, escaped: escaped)
@@ -90,38 +138,41 @@ struct JSONTape: ~Copyable {
         at += length
       }
     }
-    func readName() -> Bool {
+
+    /// Reads a member's name and colon.
+    private mutating func readName() -> Bool {
       skipSpace()
       guard readString() else { return false }
       skipSpace()
-      guard at < end, bytes[at] == UInt8(ascii: ":") else { return false }
+      guard at < bytes.count, bytes[at] == UInt8(ascii: ":") else { return false }
       at += 1
       return true
     }
-    func readWord(_ word: StaticString, _ kind: Kind) -> Bool {
+
+    private mutating func readWord(_ word: StaticString, _ kind: Kind) -> Bool {
       let length = word.utf8CodeUnitCount
-      guard end - at >= length, let rest = bytes.baseAddress?.advanced(by: at),
-        meterd_equal(rest, word.utf8Start, length)
+      guard bytes.count - at >= length, let base = bytes.baseAddress, meterd_equal(base + at, word.utf8Start, length)
       else { return false }
       add(kind, at, at + length)
       at += length
       return true
     }
-    /// Opens a container; true where its first value is to be read next.
-    func readScalarOrOpen(_ isOpened: inout Bool) -> Bool {
+
+    /// Reads a value; a container is only opened, and `isOpened` set, where its first value is to be read next.
+    private mutating func readScalarOrOpen(_ isOpened: inout Bool) -> Bool {
       isOpened = false
       skipSpace()
-      guard at < end else { return false }
+      guard at < bytes.count else { return false }
       switch bytes[at] {
       case UInt8(ascii: "{"), UInt8(ascii: "["):
-        guard depth < Self.maximumDepth else { return false }
+        guard depth < JSONTape.maximumDepth else { return false }
         let isObject = bytes[at] == UInt8(ascii: "{")
         open[depth] = count
         depth += 1
         add(isObject ? .object : .array, at, at)
         at += 1
         skipSpace()
-        if at < end, bytes[at] == (isObject ? UInt8(ascii: "}") : UInt8(ascii: "]")) {
+        if at < bytes.count, bytes[at] == (isObject ? UInt8(ascii: "}") : UInt8(ascii: "]")) {
           close()
           return true
         }
@@ -137,27 +188,6 @@ struct JSONTape: ~Copyable {
         add(.number, at, at + length)
         at += length
         return true
-      }
-    }
-
-    defer { errorPosition = at }
-    var isOpened = false
-    while true {
-      guard readScalarOrOpen(&isOpened) else { return false }
-      if isOpened { continue }
-      // A value has ended: so may the containers around it.
-      while true {
-        skipSpace()
-        if depth == 0 { return at == end }
-        guard at < end else { return false }
-        let isObject = tokens[open[depth - 1]].kind == .object
-        if bytes[at] == UInt8(ascii: ",") {
-          at += 1
-          guard !isObject || readName() else { return false }
-          break
-        }
-        guard bytes[at] == (isObject ? UInt8(ascii: "}") : UInt8(ascii: "]")) else { return false }
-        close()
       }
     }
   }

@@ -146,19 +146,4 @@ package struct Interner: ~Copyable {
     let start = start(of: Int(number))
     return UnsafeRawBufferPointer(start: start, count: ends[Int(number)] - (start - UnsafeRawPointer(arena)))
   }
-
-  /// Forgets every string.
-  package mutating func removeAll() {
-    if capacity > Self.leastCapacity { self = Interner() } else { clear() }
-  }
-
-  private mutating func clear() {
-    UnsafeMutableRawBufferPointer(start: slots, count: capacity * Self.slotBytes).initializeMemory(
-      as: UInt8.self, repeating: 0)
-    arenaCount = 0
-    count = 0
-  }
-
-  /// Memory held, in bytes.
-  package var bytes: Int { capacity * Self.slotBytes + arenaCapacity + endsCapacity * MemoryLayout<Int>.stride }
 }

@@ -174,6 +174,4 @@ package struct RowTable: ~Copyable {
 
   /// Rows changed since the last commit.
   package var dirtyRows: Int { dirtyCount }
-  /// Memory held, in bytes.
-  package var bytes: Int { capacity * 64 + (capacity / 2 + 1) * 4 }
 }

@@ -59,11 +59,14 @@ extension Configuration.Events {
     unknownFeature = value["unknown_feature"].word()
     keyCheck = value["key_check"].word()
     let fields = value["fields"]
-    self.fields = Fields(
-      key: fields["key"].optionalNames, source: fields["source"].optionalNames,
-      customer: fields["customer"].optionalNames, feature: fields["feature"].optionalNames,
-      quantity: fields["quantity"].optionalNames, time: fields["time"].optionalNames,
-      dimensions: fields["dimensions"].optionalNames)
+    self.fields = Fields()
+    self.fields.key = fields["key"].optionalNames
+    self.fields.source = fields["source"].optionalNames
+    self.fields.customer = fields["customer"].optionalNames
+    self.fields.feature = fields["feature"].optionalNames
+    self.fields.quantity = fields["quantity"].optionalNames
+    self.fields.time = fields["time"].optionalNames
+    self.fields.dimensions = fields["dimensions"].optionalNames
   }
 }
 

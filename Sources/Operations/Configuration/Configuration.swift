@@ -52,6 +52,11 @@ public struct Configuration: Sendable, Hashable {
     public var name: String
     public var value: Value
 
+    public init(name: String, value: Value) {
+      self.name = name
+      self.value = value
+    }
+
     /// The value in the clear, for librdkafka alone.
     public func reveal() -> String {
       switch value {
@@ -79,6 +84,9 @@ public struct Configuration: Sendable, Hashable {
       public var quantity: [String]?
       public var time: [String]?
       public var dimensions: [String]?
+
+      /// No replacement at all.
+      public init() {}
     }
 
     public var maxAge: Duration

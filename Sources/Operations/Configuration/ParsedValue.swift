@@ -30,7 +30,9 @@ struct ParsedMember: Sendable, Hashable {
 // The accessors trap where the table and the code that reads it disagree: a mistake in this folder, which the test
 // that reads the default configuration meets; never something that a file could bring about.
 extension ParsedValue {
+  /// The value under a key; absent within what is absent, so that a section that was refused can be looked into.
   subscript(key: String) -> ParsedValue {
+    if isAbsent { return self }
     guard case .mapping(let members) = content, let member = members.first(where: { $0.key == key }) else {
       preconditionFailure("the schema has no key \(key) here")
     }

@@ -74,6 +74,13 @@ struct SchemaReader {
     -> ParsedValue
   {
     let line = node?.line ?? parentLine
+    if let node, case .mapping = node.content {
+    } else if let node {
+      report(
+        node.line, path, "wrong type", found: node.found,
+        allowed: path.isEmpty ? "keys and values" : "a mapping of keys")
+      return ParsedValue(content: .absent, line: node.line)
+    }
     let members = node.map { membersOf($0, path: path) } ?? []
     var keys = keys
     if keys.contains(where: { $0.providers != nil }) {

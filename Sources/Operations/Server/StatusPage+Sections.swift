@@ -5,6 +5,8 @@ extension StatusPage {
   // MARK: Conservation
 
   var proof: HTML {
+    // Zeros of an instance that counts nothing would prove nothing.
+    if status.partitions.isEmpty, status.conservation.holds { return "" }
     let conservation = status.conservation
     let quantities = conservation.quantity.sorted { $0.key < $1.key }.map { sink, left in
       equation(
@@ -12,7 +14,7 @@ extension StatusPage {
       )
     }
     return """
-      <section class="proof"><h2>Nothing lost, nothing invented</h2>
+      <section class="proof"><h2>\(conservation.holds ? "Nothing lost, nothing invented" : "It does not add up")</h2>
       <table>
       \(equation("consumed records", "counted + duplicate + quarantined", left: PeopleText.count(conservation.events), holds: conservation.events == 0))\(quantities)</table>
       </section>

@@ -12,7 +12,6 @@ struct StatusPage {
   }
 
   var html: String {
-    let tone = verdict.tone.rawValue
     let page: HTML = """
       <!doctype html>
       <html lang="en">
@@ -26,7 +25,7 @@ struct StatusPage {
       <style nonce="\(nonce)">\(StatusPageAssets.style)</style>
       </head>
       <body>
-      <main data-tone="\(tone)">
+      <main data-title="\(verdict.title) · meterd">
       \(heading)
       \(banner)
       \(attention)
@@ -73,7 +72,7 @@ struct StatusPage {
     if !notices.isEmpty {
       return Verdict(
         tone: .waiting, title: "waiting", headline: "Working, and waiting for others",
-        sentence: "Nothing is lost, and no one is needed: it goes on by itself.")
+        sentence: "Nothing is lost: it goes on by itself once they answer.")
     }
     if status.partitions.isEmpty {
       return Verdict(
@@ -121,7 +120,7 @@ struct StatusPage {
     <footer>
     <p>meterd \(status.version), up since <time datetime="\(status.startedAt)">\(status.startedAt)</time>\
     \(status.kafka.clusterID.isEmpty ? "" : ", cluster \(status.kafka.clusterID)")</p>
-    <p><a href="/v1/status">JSON</a> <a href="/metrics">metrics</a> <a href="/healthz/ready">ready</a></p>
+    <p class="links"><a href="/v1/status">JSON</a> <a href="/metrics">metrics</a> <a href="/healthz/ready">ready</a></p>
     </footer>
     """
   }

@@ -11,7 +11,7 @@ enum StatusPageAssets {
     main{max-width:1000px;margin:0 auto;padding:28px 20px 40px}
     header{display:flex;flex-wrap:wrap;align-items:baseline;justify-content:space-between;gap:4px 24px;margin-bottom:18px}
     h1{font-size:20px;letter-spacing:-.01em;margin:0}
-    header p,footer p{margin:0;color:var(--soft);display:flex;flex-wrap:wrap;gap:2px 18px}
+    header p,footer p{margin:0;color:var(--soft)}header p,footer .links{display:flex;flex-wrap:wrap;gap:2px 18px}
     header b{color:var(--ink);font-weight:600}
     h2{font-size:15px;margin:0 0 10px}h2 small{font-size:13px;font-weight:400;color:var(--soft);margin-left:8px}
     section{background:var(--card);border:1px solid var(--line);border-radius:12px;padding:18px 20px;margin:0 0 16px}
@@ -28,7 +28,7 @@ enum StatusPageAssets {
     .notices li{background:var(--card);border:1px solid var(--line);border-left:4px solid var(--waiting);
     border-radius:10px;padding:14px 18px}
     .notices li.bad{border-left-color:var(--bad)}
-    .notices h3{font-size:15px;margin:0}.notices p{margin:2px 0 0;color:var(--soft);max-width:78ch}
+    .notices h3{font-size:15px;margin:0}.notices p{margin:2px 0 0;color:var(--soft)}
     pre{margin:10px 0 0;padding:9px 12px;background:var(--code);border:1px solid var(--line);border-radius:7px;
     white-space:pre-wrap;overflow-wrap:anywhere;font:13px/1.5 ui-monospace,"SF Mono",Menlo,Consolas,"Liberation Mono",monospace}
     .scroll{overflow-x:auto}
@@ -75,13 +75,16 @@ enum StatusPageAssets {
         try {
           const now = await ask('/v1/status');
           if (now !== last) {
-            const page = new DOMParser().parseFromString(await ask('/'), 'text/html');
+            const text = await ask('/');
+            const part = text.slice(text.indexOf('<main'), text.indexOf('</main>') + 7);
+            const page = new DOMParser().parseFromString(part, 'text/html');
             document.querySelectorAll('details[open]').forEach(d => {
               const same = page.getElementById(d.id);
               if (same) same.open = true;
             });
-            document.querySelector('main').replaceWith(document.adoptNode(page.querySelector('main')));
-            document.title = page.title;
+            const main = document.adoptNode(page.querySelector('main'));
+            document.querySelector('main').replaceWith(main);
+            document.title = main.dataset.title;
             last = now;
           }
           seen = new Date();

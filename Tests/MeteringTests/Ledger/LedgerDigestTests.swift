@@ -138,5 +138,15 @@ struct LedgerDigestTests {
       digests.insert(changed.digest)
     }
     #expect(digests.count == changes.count + 1)
+    #expect(try rules.encodedForLedger() == rules.encoded)
+    let unreadable: [(inout BillingRules) -> Void] = [
+      { $0.sinks[0].name = "a" }, { $0.sinks[0].rowRules.stepUnits = 0 }, { $0.sinks[0].rowRules.greatestUnits = 0 },
+      { $0.counting.timeSlotMilliseconds = 0 }, { $0.counting.windowMilliseconds = -1 },
+    ]
+    for change in unreadable {
+      var changed = rules
+      change(&changed)
+      #expect(throws: LedgerCodecError.self) { try changed.encodedForLedger() }
+    }
   }
 }

@@ -71,7 +71,8 @@ struct CounterMeasurement {
     var count = 0.0
     var commit = 0.0
     var sightings = 0
-    let rounds = 200
+    let millions = ProcessInfo.processInfo.environment["METERD_BIG_MILLIONS"].flatMap { Int($0) } ?? 10
+    let rounds = millions * 20
     let event = UnsafeMutablePointer<DecodedEvent>.allocate(capacity: 64)
     defer { event.deallocate() }
     for round in 0..<rounds {

@@ -1,3 +1,4 @@
+import Daemon
 import Operations
 import Testing
 
@@ -285,6 +286,14 @@ import Testing
     #expect(
       problems(minimal("log: " + String(repeating: "[", count: 40) + String(repeating: "]", count: 40))) == [
         "meterd.yaml:5: nested too deeply; allowed: at most 32 levels"
+      ])
+    #expect(
+      problems("kafka: here\nsinks: [ { name: a, provider: log } ]") == [
+        "meterd.yaml:1: kafka: wrong type; found: \"here\"; allowed: a mapping of keys"
+      ])
+    #expect(
+      problems(minimal("  - just text")) == [
+        "meterd.yaml:5: sinks[1]: wrong type; found: \"just text\"; allowed: a mapping of keys"
       ])
     #expect(problems("- a") == ["meterd.yaml:1: wrong type; found: a list; allowed: keys and values"])
   }
