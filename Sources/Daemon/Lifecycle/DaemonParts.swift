@@ -93,6 +93,9 @@ final class DaemonParts: Sendable {
     }
   }
 
+  /// The most bytes that this process has appended to one ledger partition.
+  var greatestLedgerBytes: Int64 { ledgers.map(\.greatestBytes).max() ?? 0 }
+
   /// The static name of a member.
   func memberName(_ number: Int) -> String { "\(settings.memberPrefix)-\(number)" }
 

@@ -86,6 +86,9 @@ public final class MeteringDaemon: StatusSource {
     self.parts.withLock { $0 = nil }
   }
 
+  /// The most bytes that this process has appended to one ledger partition: the embedded broker has room for few.
+  public var greatestLedgerBytes: Int64 { parts.withLock { $0?.greatestLedgerBytes ?? 0 } }
+
   // MARK: The group
 
   private func took(_ event: GroupEvent, member: Int) {

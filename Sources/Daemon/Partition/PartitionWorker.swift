@@ -167,7 +167,8 @@ final class PartitionWorker: @unchecked Sendable {
       return handle(.failed(StopReason(.appendRefused, offset: reading?.counted ?? 0, detail: detail)))
     }
     guard let counted = reading?.counted else { return }
-    handle(.quarantineAcknowledged(through: min(counted, environment.quarantine.acknowledgedThrough(partition: partition))))
+    handle(
+      .quarantineAcknowledged(through: min(counted, environment.quarantine.acknowledgedThrough(partition: partition))))
   }
 
   // MARK: Lives
@@ -277,7 +278,7 @@ final class PartitionWorker: @unchecked Sendable {
 
   private func show() {
     let now = Clock.elapsedMilliseconds()
-    guard now - lastShownAt >= 250 else { return }
+    guard now - lastShownAt >= 100 else { return }
     lastShownAt = now
     guard let picture = machine?.picture() else { return }
     let lag = reading?.lag ?? 0
