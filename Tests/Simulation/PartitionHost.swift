@@ -13,6 +13,7 @@ final class PartitionHost {
   private var ledgerReading = 0
   private var usageCursor: Int64?
   private var appendTime: Int64 = 0
+  private var storageTime: Int64 = 0
   private var producerIsBroken = false
 
   init(process: SimulatedProcess, partition: Int) {
@@ -90,7 +91,13 @@ final class PartitionHost {
       usageCursor = from
       later(20) { [unowned self] in readUsage() }
     case .stopReading: usageCursor = nil
-    case .storage(let command): later(50) { [unowned self] in store(command) }
+    case .storage(let command):
+      // One queue, in order.
+      storageTime = max(storageTime + 1, world.now + world.delay(50))
+      process.after(storageTime - world.now) { [weak self] in
+        guard let self, !isClosed else { return }
+        store(command)
+      }
     case .commitGroupOffset(let offset, let incarnation, let snapshot):
       let hint = CommittedHint(offset: offset, incarnation: incarnation, snapshotOffset: snapshot)
       later(500) { [unowned self] in world.committed[partition] = hint }
