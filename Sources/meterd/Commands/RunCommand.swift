@@ -1,4 +1,5 @@
 internal import Daemon
+internal import Dispatch
 internal import Glibc
 internal import Operations
 internal import Synchronization
@@ -30,10 +31,27 @@ enum RunCommand {
       fatal.withLock { $0 = $0 ?? error }
       signals.ask(error.code)
     }
+    let watch = configuration.kafka.isEmbedded ? watchLedger(running.daemon, signals) : nil
     let signal = signals.wait()
+    watch?.cancel()
     running.stop(signal: signal, graceMilliseconds: milliseconds(command.duration("--grace")))
     broker?.close()
     if let error = fatal.withLock({ $0 }) { throw error }
+  }
+}
+
+extension RunCommand {
+  /// The embedded broker drops a partition's oldest records at 5 MiB; a ledger must not lose its beginning.
+  private static func watchLedger(_ daemon: MeteringDaemon, _ signals: StopSignals) -> any DispatchSourceTimer {
+    let timer = DispatchSource.makeTimerSource()
+    timer.schedule(deadline: .now() + 1, repeating: 1)
+    timer.setEventHandler {
+      guard daemon.greatestLedgerBytes > 7 << 19 else { return }
+      Terminal.note("the embedded broker has no room for a longer ledger: this trial ends here")
+      signals.ask("embedded_ledger_full")
+    }
+    timer.resume()
+    return timer
   }
 }
 

@@ -26,6 +26,8 @@ final class RunningDaemon: Sendable {
     ].set(1)
     let daemon = MeteringDaemon(settings: settings, log: log, metrics: metrics, onFatal: onFatal)
     self.daemon = daemon
+    // Before the port: a second meterd on the same folder shall hear of the folder.
+    try daemon.takeStorage()
     metrics.registry.addCollector { [weak daemon] in
       if let daemon { metrics.update(from: daemon.status()) }
     }
