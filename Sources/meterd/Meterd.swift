@@ -38,8 +38,12 @@ enum Meterd {
     case .load: try LoadCommand.run(command)
     case .fake: try FakeCommand.run(command)
     case .ledgerShow: try LedgerShowCommand.run(command)
-    case .run, .check, .demo, .ledgerResolve, .parkedList, .parkedRetry:
-      throw CommandFailure(.internal, "not built yet")
+    case .ledgerResolve: try LedgerResolveCommand.run(command)
+    case .parkedList: try ParkedCommands.list(command)
+    case .parkedRetry: try ParkedCommands.retry(command)
+    case .run: try RunCommand.run(command)
+    case .check: try CheckCommand.run(command)
+    case .demo: try DemoCommand.run(command)
     }
   }
 }

@@ -7,6 +7,8 @@ enum Terminal {
 
   /// Writes text that has its line ends.
   static func raw(_ text: String) { write(text, to: STDOUT_FILENO) }
+  /// Writes whole lines; false where they could not be written.
+  static func rawBytes(_ bytes: [UInt8]) -> Bool { write(bytes, to: STDOUT_FILENO) }
   /// Writes a result.
   static func out(_ text: String) { write(text + "\n", to: STDOUT_FILENO) }
   /// Writes a remark.
@@ -48,14 +50,20 @@ enum Terminal {
   }
 
   private static func write(_ text: String, to descriptor: Int32) {
-    var bytes = Array(text.utf8)[...]
+    // Where nobody reads any more there is nobody to tell.
+    _ = write(Array(text.utf8), to: descriptor)
+  }
+
+  private static func write(_ all: [UInt8], to descriptor: Int32) -> Bool {
+    var bytes = all[...]
     while !bytes.isEmpty {
       let count = bytes.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
       if count < 0 {
         if errno == EINTR { continue }
-        return  // Nobody reads any more.
+        return false
       }
       bytes = bytes.dropFirst(count)
     }
+    return true
   }
 }

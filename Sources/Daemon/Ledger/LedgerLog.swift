@@ -61,6 +61,8 @@ public final class LedgerLog: Sendable {
     var lanes: [Int32: Lane] = [:]
     var appends: [UInt64: Append] = [:]
     var nextToken: UInt64 = 1
+    /// Bytes handed over, by partition, since this log was made.
+    var bytes: [Int32: Int64] = [:]
   }
 
   /// How long an append may take, milliseconds: long enough for a failover, and shorter than a lease.
@@ -95,6 +97,7 @@ public final class LedgerLog: Sendable {
     partition: Int32, records: [[UInt8]], completion: @escaping @Sendable (LedgerAppendOutcome) -> Void
   ) {
     guard !records.isEmpty else { return completion(.appended) }
+    state.withLock { $0.bytes[partition, default: 0] += Int64(records.reduce(0) { $0 + $1.count }) }
     let generation: Generation
     let token: UInt64
     do throws(KafkaError) {
@@ -127,6 +130,9 @@ public final class LedgerLog: Sendable {
   public func watermarks(partition: Int32, timeoutMilliseconds: Int32 = 10_000) throws(KafkaError) -> Watermarks {
     try reader.queryWatermarks(topic: topic, partition: partition, timeoutMilliseconds: timeoutMilliseconds)
   }
+
+  /// The most bytes that were handed over for one partition: the embedded broker keeps few.
+  public var greatestBytes: Int64 { state.withLock { $0.bytes.values.max() ?? 0 } }
 
   /// Ends appending and reading. Tails must have been stopped; what is under way is reported as unknown.
   public func close() {

@@ -14,7 +14,7 @@ public enum Clock {
   }
 
   /// Blocks the calling thread; never for the cooperative pool.
-  static func sleep(milliseconds: Int64) {
+  public static func sleep(milliseconds: Int64) {
     var time = timespec(tv_sec: Int(milliseconds / 1_000), tv_nsec: Int(milliseconds % 1_000) * 1_000_000)
     var left = timespec()
     while nanosleep(&time, &left) != 0 && errno == EINTR { time = left }

@@ -14,7 +14,7 @@ final class DaemonParts: Sendable {
   let memberCount: Int
   private let settings: DaemonSettings
   private let log: Log
-  private let lock: StorageLock?
+  private let lock: StorageLock
   private let usage: UsageTopic
   private let ledgers: [LedgerLog]
   private let quarantine: QuarantineLog?
@@ -22,13 +22,13 @@ final class DaemonParts: Sendable {
   private let members = Mutex<[GroupMember]>([])
 
   init(
-    settings: DaemonSettings, log: Log, metrics: MeterdMetrics,
+    settings: DaemonSettings, lock: StorageLock, log: Log, metrics: MeterdMetrics,
     deliver: @escaping @Sendable (Int32, PartitionInput) -> Void, quarantineMoved: @escaping @Sendable (Int32) -> Void
   ) throws(StartError) {
     self.settings = settings
     self.log = log
     let kafka = settings.kafka
-    lock = try StorageLock(path: settings.storagePath)
+    self.lock = lock
     let observer = Self.observer(log: log, metrics: metrics)
     self.observer = observer
     usage = try UsageTopic(settings: kafka, observer: observer)
@@ -92,6 +92,9 @@ final class DaemonParts: Sendable {
         remedy: "See librdkafka's CONFIGURATION.md for names and values.")
     }
   }
+
+  /// The most bytes that this process has appended to one ledger partition.
+  var greatestLedgerBytes: Int64 { ledgers.map(\.greatestBytes).max() ?? 0 }
 
   /// The static name of a member.
   func memberName(_ number: Int) -> String { "\(settings.memberPrefix)-\(number)" }

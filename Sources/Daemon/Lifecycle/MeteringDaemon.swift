@@ -1,7 +1,7 @@
-public import Billing
+internal import Billing
 internal import Dispatch
 internal import Glibc
-public import Kafka
+internal import Kafka
 internal import Metering
 internal import Synchronization
 
@@ -17,6 +17,7 @@ public final class MeteringDaemon: StatusSource {
   private let startedAt = Timestamp.rfc3339(milliseconds: Clock.unixMilliseconds())
   private let isStopping = Flag()
   private let parts = Mutex<DaemonParts?>(nil)
+  private let lock = Mutex<StorageLock?>(nil)
   private let membership = Mutex(Membership())
 
   private struct Membership {
@@ -42,12 +43,22 @@ public final class MeteringDaemon: StatusSource {
     self.onFatal = onFatal
   }
 
+  /// Takes the storage folder, before anything else of the machine is taken. ``start()`` does it where it was not done.
+  ///
+  /// - Throws: 75 where another process has it, 78 where it cannot be used.
+  public func takeStorage() throws(StartError) {
+    let taken = try StorageLock(path: settings.storagePath)
+    lock.withLock { $0 = taken }
+  }
+
   /// Checks everything that a run needs and begins to work. Blocks until the group is being joined.
   ///
   /// - Throws: the exit code, the setting and the remedy.
   public func start() throws(StartError) {
+    if lock.withLock({ $0 }) == nil { try takeStorage() }
+    guard let lock = lock.withLock({ $0 }) else { return }
     let parts = try DaemonParts(
-      settings: settings, log: log, metrics: metrics,
+      settings: settings, lock: lock, log: log, metrics: metrics,
       deliver: { [weak self] partition, input in self?.workers.worker(partition)?.post(input) },
       quarantineMoved: { [weak self] partition in self?.workers.worker(partition)?.post(.quarantineMoved, life: nil) })
     self.parts.withLock { $0 = parts }
@@ -84,7 +95,11 @@ public final class MeteringDaemon: StatusSource {
     workers.close(partitions)
     parts.close()
     self.parts.withLock { $0 = nil }
+    lock.withLock { $0 = nil }
   }
+
+  /// The most bytes that this process has appended to one ledger partition: the embedded broker has room for few.
+  public var greatestLedgerBytes: Int64 { parts.withLock { $0?.greatestLedgerBytes ?? 0 } }
 
   // MARK: The group
 

@@ -24,7 +24,10 @@ final class SinkSet: Sendable {
       runners[name] = try SinkRunner(
         sink, partitionCount: Int(partitionCount), seed: RandomBytes().word(),
         handlers: SinkRunnerHandlers(
-          append: { deliver($0, .sinkAppend(name: name, DeliveryRecord($1))) },
+          append: { partition, record in
+            if case .done = record { KillPoint.done.pass() }
+            deliver(partition, .sinkAppend(name: name, DeliveryRecord(record)))
+          },
           readyForClaim: { partition, isReady in
             desk.ready(name, partition, isReady)
             deliver(partition, .sinkReady(name: name, isReady))
@@ -43,6 +46,8 @@ final class SinkSet: Sendable {
     guard let runner = runners[sink] else { return }
     if case .closed = notice { desk.closed(sink, partition) }
     if case .opened = notice { desk.opened(sink, partition) }
+    if case .claimStands(let rows) = notice, !rows.isEmpty { KillPoint.claim.pass() }
+    if case .sendingStands = notice { KillPoint.sending.pass() }
     for input in SinkInput.inputs(for: notice, partition: partition) { runner.enqueue(input) }
   }
 

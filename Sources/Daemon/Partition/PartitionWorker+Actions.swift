@@ -158,7 +158,8 @@ extension PartitionWorker {
       log.emit(
         .partitionRebuilding(
           partition: partition, fromOffset: first.from, toOffset: last.to,
-          why: plan.local == .cutBack ? "the local folder is behind the ledger" : "there is no local state to go on from"))
+          why: plan.local == .cutBack
+            ? "the local folder is behind the ledger" : "there is no local state to go on from"))
     case .counting(let from):
       failures = 0
       setState(.counting)

@@ -122,7 +122,8 @@ extension PartitionWorker {
   private func pass(_ hole: RecordBuffer.Hole, _ finding: GapReader.Finding) -> Bool {
     switch finding {
     case .recordFound(let offset):
-      let detail = "a second reader found a record at \(offset), where the first one had none in [\(hole.from), \(hole.to))"
+      let detail =
+        "a second reader found a record at \(offset), where the first one had none in [\(hole.from), \(hole.to))"
       handle(.failed(StopReason(.recordInHole, offset: offset, detail: detail)))
       return false
     case .verified: metrics.holesVerified.add(UInt64(hole.to - hole.from))

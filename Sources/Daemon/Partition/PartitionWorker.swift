@@ -62,6 +62,9 @@ final class PartitionWorker: @unchecked Sendable {
   var onDrained: (@Sendable () -> Void)?
   private var lastShownAt: Int64 = 0
   private var stop: StopReason?
+  /// What the counters of this life have been told of, so that they grow by the differences.
+  private var told = RangeCounters()
+  private var hasToldTotals = false
 
   init(partition: Int32, environment: PartitionEnvironment) {
     self.partition = partition
@@ -167,7 +170,8 @@ final class PartitionWorker: @unchecked Sendable {
       return handle(.failed(StopReason(.appendRefused, offset: reading?.counted ?? 0, detail: detail)))
     }
     guard let counted = reading?.counted else { return }
-    handle(.quarantineAcknowledged(through: min(counted, environment.quarantine.acknowledgedThrough(partition: partition))))
+    handle(
+      .quarantineAcknowledged(through: min(counted, environment.quarantine.acknowledgedThrough(partition: partition))))
   }
 
   // MARK: Lives
@@ -185,6 +189,8 @@ final class PartitionWorker: @unchecked Sendable {
     guard !isClosing.isSet else { return }
     self.storage = storage
     stop = nil
+    told = RangeCounters()
+    hasToldTotals = false
     bornAt = Clock.elapsedMilliseconds()
     var settings = environment.settings
     settings.memoryLimit = max(1 << 20, settings.memoryLimit / Int(environment.partitionCount))
@@ -273,11 +279,24 @@ final class PartitionWorker: @unchecked Sendable {
     if changed { metrics.setState(state) }
   }
 
+  /// Counters count since the start of the process: what a counter was restored with is not told.
+  private func tell(_ totals: RangeCounters) {
+    guard machine?.isCounting == true || hasToldTotals else { return told = totals }
+    hasToldTotals = true
+    func grown(_ count: KeyPath<RangeCounters, Int64>) -> UInt64 {
+      UInt64(max(0, totals[keyPath: count] - told[keyPath: count]))
+    }
+    metrics.counted.add(grown(\.counted))
+    metrics.duplicate.add(grown(\.duplicate))
+    metrics.keyMismatch.add(grown(\.keyMismatches))
+    told = totals
+  }
+
   func setProgress(_ text: String) { shown.withLock { $0.progress = text } }
 
   private func show() {
     let now = Clock.elapsedMilliseconds()
-    guard now - lastShownAt >= 250 else { return }
+    guard now - lastShownAt >= 100 else { return }
     lastShownAt = now
     guard let picture = machine?.picture() else { return }
     let lag = reading?.lag ?? 0
@@ -288,6 +307,7 @@ final class PartitionWorker: @unchecked Sendable {
       shown.picture = picture
       shown.lagRecords = lag
     }
+    tell(picture.totals)
     metrics.lagRecords.set(lag)
     metrics.openRows.set(Int64(picture.openRows))
     metrics.dedupKeys.set(Int64(picture.dedupKeys))

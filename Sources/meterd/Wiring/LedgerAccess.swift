@@ -1,5 +1,6 @@
 internal import Daemon
 internal import Kafka
+internal import Metering
 internal import Operations
 
 /// The ledger of a configuration, for the commands of a person: read, and appended to, without being a member.
@@ -29,5 +30,17 @@ struct LedgerAccess {
     }
     partitions = count
     log = try LedgerLog(topic: settings.ledgerTopic, properties: settings.clientProperties)
+  }
+
+  /// The state of a partition.
+  ///
+  /// - Throws: 65 where a record of it cannot be read.
+  func fold(_ partition: Int32) throws -> LedgerFold {
+    var folded = FoldedLedger(partition: partition)
+    try log.scan(partition: partition) { _ = folded.take($0) }
+    if let why = folded.unusable {
+      throw CommandFailure(.data, "the ledger of partition \(partition) cannot be read: \(why)")
+    }
+    return folded.fold
   }
 }

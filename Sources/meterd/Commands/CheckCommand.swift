@@ -1,0 +1,37 @@
+internal import Daemon
+internal import Metering
+internal import Operations
+
+/// `meterd check`: what a run would begin with, and what would stop it. Changes nothing.
+enum CheckCommand {
+  static func run(_ command: ParsedCommand) throws {
+    let file = try loadConfiguration(command)
+    let configuration = file.configuration
+    Terminal.raw(file.effectiveText)
+    for warning in file.warnings { Terminal.note("warning: \(warning)") }
+    let log = Log(level: .warning, redacting: configuration.secrets)
+    let settings = try DaemonSettings(configuration, log: log)
+    if command.flag("--offline") {
+      Terminal.note("ok: the configuration is valid (nothing was connected to)")
+      return
+    }
+    if configuration.kafka.isEmbedded {
+      Terminal.note("ok: the configuration is valid (the embedded broker needs no connection)")
+      return
+    }
+    let usage = try UsageTopic(settings: settings.kafka)
+    defer { usage.close() }
+    let opened = try usage.open(
+      windowMilliseconds: settings.rules.counting.windowMilliseconds,
+      allowsPartialRebuild: settings.partition.allowPartialRebuild, changesNothing: true)
+    for warning in opened.warnings { Terminal.note("warning: \(warning)") }
+    for topic in opened.created { Terminal.note("a run would make topic \(topic)") }
+    let stops = try LedgerCheck.stops(settings: settings, opened: opened, usage: usage)
+    for stop in stops { Terminal.note("would stop: \(stop)") }
+    guard stops.isEmpty else {
+      throw CommandFailure(.data, "\(stops.count) of \(opened.usage.partitionCount) partitions would stop")
+    }
+    Terminal.note(
+      "ok: cluster \(opened.clusterID), topic \(opened.usage.name) with \(opened.usage.partitionCount) partitions")
+  }
+}
