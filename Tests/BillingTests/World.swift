@@ -229,18 +229,26 @@ final class World {
       for row in unsent.rows { ledger[partition]?[row]?.attempts.removeAll { $0.identity == unsent.sending } }
     case .done(let done):
       for row in done.rows {
+        // A DONE of an attempt that an UNSENT voided says nothing.
         guard var folded = ledger[partition]?[row.reference],
           folded.attempts.contains(where: { $0.identity == done.sending })
-        else {
-          problems.append("DONE of \(row.reference) names no attempt")
-          continue
-        }
+        else { continue }
         let rank = ["uncertain": 0, "rejected": 1, "delivered": 2, "alreadyDelivered": 2]
         let outcome = "\(row.outcome)"
         if rank[outcome, default: 0] > rank[folded.verdict ?? "", default: -1] {
           folded.verdict = outcome
           ledger[partition]?[row.reference] = folded
-          if let owner = owners[partition]?.life { give(owner, .rowGone(partition, row.reference)) }
+        }
+      }
+      // Read back by its own partition: a row that is not at rest after all comes again.
+      guard isOwner, let owner = owners[partition]?.life else { return }
+      let rows = done.rows.map(\.reference)
+      at(now + between(0...20)) { [self] in
+        guard owners[partition]?.life === owner else { return }
+        for row in rows {
+          if let folded = ledger[partition]?[row], !folded.isAtRest {
+            give(owner, .rowRetried(partition, open(folded)))
+          }
         }
       }
     case .park(let park):

@@ -4,6 +4,7 @@ internal import Metering
 extension SinkMachine {
   func handleReply(_ id: RequestID, _ reply: ProviderReply) {
     guard let flight = inFlight.removeValue(forKey: id) else { return }
+    drawnWaits.removeAll(keepingCapacity: true)
     let batch = flight.batch
     let partition = batch.partition
     partition.requestsInFlight -= 1

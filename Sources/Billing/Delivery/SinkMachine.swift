@@ -45,6 +45,8 @@ public final class SinkMachine {
   var meanMilliseconds: Int64?
   var pausedUntil: Int64 = .min
   var rateLimitings = 0
+  /// The back-offs drawn for the reply at hand, by failure: rows that fail together are tried together.
+  var drawnWaits: [Int: Int64] = [:]
   var blockedSince: Int64?
   var rateLimitWaitMilliseconds: Int64 = 0
   /// When planning may find a token.
