@@ -29,7 +29,8 @@ extension SinkMachine {
   func rowGone(_ number: Int32, _ reference: RowReference) {
     guard let row = partitions[number]?.rows[reference] else { return }
     switch row.stage {
-    case .planned, .inFlight, .gone: break
+    case .planned, .inFlight: row.isDecided = true
+    case .gone: break
     case .ready, .backingOff, .waiting, .held, .probe, .shelved: forget(row)
     }
   }
