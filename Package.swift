@@ -45,9 +45,13 @@ let package = Package(
     library("HTTP", ["CCurl", "CMicroHTTPD", "CCrypto"]),
 
     // The core and what stands on it. Arrows run down only (Tests/ArchitectureTests).
-    library("Metering", ["CHotPath"]),
+    .target(
+      name: "Metering", dependencies: ["CHotPath"],
+      exclude: ["Decode/DECODING.md", "Ledger/LEDGER-FORMAT.md"], swiftSettings: swiftSettings),
     library("Storage", ["Metering", "LMDB"]),
-    library("Billing", ["Metering", "HTTP"]),
+    .target(
+      name: "Billing", dependencies: ["Metering", "HTTP"], exclude: ["Providers/WEBHOOK.md"],
+      swiftSettings: swiftSettings),
     library("Daemon", ["Metering", "Storage", "Billing", "Kafka"]),
     library("Operations", ["Metering", "Storage", "Billing", "Daemon", "Kafka", "HTTP", "CYAML"]),
     library("ProviderFakes", ["HTTP"]),
@@ -66,7 +70,10 @@ let package = Package(
     tests("StorageTests", ["Storage", "Metering", "LMDB"]),
     tests("BillingTests", ["Billing", "Metering", "HTTP", "ProviderFakes"]),
     tests("DaemonTests", ["Daemon", "Metering", "Storage", "Billing", "Kafka", "HTTP", "ProviderFakes"]),
-    tests("OperationsTests", ["Operations", "Daemon", "Metering", "Billing", "Kafka", "HTTP"]),
+    .testTarget(
+      name: "OperationsTests",
+      dependencies: ["Operations", "Daemon", "Metering", "Billing", "Kafka", "HTTP", "meterd"],
+      swiftSettings: swiftSettings + [.define("COMMAND_LINE_TESTS")]),
     tests("ProviderFakesTests", ["ProviderFakes", "HTTP"]),
     tests("Simulation", ["Metering", "Billing", "Storage"]),
     tests("EndToEndTests", ["Kafka", "HTTP", "ProviderFakes", "Metering"]),

@@ -69,6 +69,9 @@ public final class HTTPServer: Sendable {
   public func stop(grace: Duration = .seconds(5)) {
     guard let handles = handles.withLock({ $0.take() }) else { return }
     MHD_quiesce_daemon(handles.daemon)
+    // Quiesced, the daemon accepts no more; ended, the socket refuses rather than lets clients queue up. It is closed
+    // last, so that its number cannot become another file's under a thread that is just looking at it.
+    shutdown(handles.socket, Int32(SHUT_RDWR))
     core.drain(grace: grace)
     MHD_stop_daemon(handles.daemon)
     Glibc.close(handles.socket)

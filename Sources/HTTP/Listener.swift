@@ -1,3 +1,4 @@
+internal import CMicroHTTPD
 internal import Glibc
 
 /// Opens, binds and listens on `host:port`; the socket and the port that it got.

@@ -29,6 +29,7 @@ final class FakeHost: Sendable {
   let faults: FaultInjector
   let clock: @Sendable () -> Int64
   private let latency: Duration
+  private let hold: (@Sendable (_ complete: @escaping @Sendable () -> Void) -> Void)?
   private let server = Mutex<HTTPServer?>(nil)
   /// Answers that an outage withholds: kept, since a dropped responder answers by itself.
   private let withheld = Mutex<[Responder]>([])
@@ -40,6 +41,7 @@ final class FakeHost: Sendable {
     faults = FaultInjector(options.faults)
     clock = options.clock
     latency = options.latency
+    hold = options.hold
   }
 
   var port: Int { server.withLock { $0?.port ?? 0 } }
@@ -85,13 +87,18 @@ final class FakeHost: Sendable {
       finish(request, responder, fate, reply)
     case .entered(let token):
       let delay = latency + fate.delay
-      guard delay > .zero else {
+      guard delay > .zero || hold != nil else {
         complete(request, responder, rules, fate, token, rules.apply(request))
         return
       }
       let early = fate.effectBeforeDelay ? rules.apply(request) : nil
-      DispatchQueue.global().asyncAfter(deadline: .now() + .nanoseconds(nanoseconds(delay))) { [self] in
+      let rest: @Sendable () -> Void = { [self] in
         complete(request, responder, rules, fate, token, early ?? rules.apply(request))
+      }
+      if let hold {
+        hold(rest)
+      } else {
+        DispatchQueue.global().asyncAfter(deadline: .now() + .nanoseconds(nanoseconds(delay)), execute: rest)
       }
     }
   }

@@ -9,6 +9,8 @@ public struct FakeServerOptions: Sendable {
   public var recordFile: String?
   /// How long each request takes to be worked on; only this makes concurrent calls meet.
   public var latency: Duration
+  /// In place of a wait: is given what completes each request, to be called when a test sees fit.
+  package var hold: (@Sendable (_ complete: @escaping @Sendable () -> Void) -> Void)?
   /// The provider's clock: Unix milliseconds. Windows and rates follow it; waits are real.
   public var clock: @Sendable () -> Int64
 

@@ -1,5 +1,5 @@
-/// A slice of bytes that belongs to the record or to the decoder's scratch: valid until the next record is decoded
-/// into the same scratch region.
+/// A slice of bytes that belongs to the record or to the decoder's scratch: valid until the record is destroyed or the
+/// scratch is reset.
 public typealias ByteSlice = UnsafeRawBufferPointer
 
 /// What one well-formed event says: slices into its bytes, nothing copied, nothing allocated.
@@ -27,4 +27,20 @@ public struct DecodedEvent {
   public var keyMatchesCustomer: Bool
   /// The feature's rule.
   public var aggregate: Aggregate
+
+  /// An event of nothing, to be filled by ``EventDecoder/decode(_:clockMilliseconds:into:)``.
+  public init() {
+    let empty = ByteSlice(start: nil, count: 0)
+    key = empty
+    source = empty
+    customer = empty
+    feature = empty
+    dimensions = empty
+    quantity = .zero
+    timeMilliseconds = 0
+    isRevert = false
+    hasKey = false
+    keyMatchesCustomer = true
+    aggregate = .sum
+  }
 }

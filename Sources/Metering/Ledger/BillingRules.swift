@@ -1,8 +1,10 @@
 /// What a sink's contract says of the values and times of its rows: the part that claims need.
 public struct RowRules: Hashable, Sendable {
   /// The smallest step of a value, in units of 10⁻⁹: 10⁹ for whole numbers, 1 for all nine decimals.
+  /// At least 1.
   public var stepUnits: Int128
-  /// The greatest magnitude of one value, in units; nil for no limit. A larger part is carried.
+  /// The greatest magnitude of one value, in units; at least 1; nil for no limit. A larger part is
+  /// carried.
   public var greatestUnits: Int128?
   public var allowsNegative: Bool
 

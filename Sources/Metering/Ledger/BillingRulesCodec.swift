@@ -19,6 +19,14 @@ extension BillingRules {
   /// The digest of ``encoded``: what cuts and claims carry.
   public var digest: Digest { Digest(of: encoded) }
 
+  /// ``encoded``, proven to be readable again: what a CONFIG may hold. Durations out of range, a row rule that is not
+  /// positive, and two sinks of one name are refused here, before they stand in a ledger that nobody could then read.
+  public func encodedForLedger() throws(LedgerCodecError) -> [UInt8] {
+    let bytes = encoded
+    _ = try BillingRules(decoding: bytes)
+    return bytes
+  }
+
   /// Decodes ``encoded``. Only the canonical encoding is taken, so that decoding and encoding again gives equal bytes.
   public init(decoding bytes: [UInt8]) throws(LedgerCodecError) {
     var reader = ByteReader(bytes)

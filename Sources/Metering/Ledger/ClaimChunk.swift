@@ -30,17 +30,9 @@ public struct ClaimChunk: Hashable, Sendable {
   ) -> [[UInt8]] {
     var payloads: [[UInt8]] = []
     var chunk = ChunkBody(limit: limit)
-    func close(_ carryCount: Int, _ carried: [UInt8]) {
-      var payload = chunk.take()
-      var tail = ByteWriter(capacity: carried.count + 10)
-      tail.varint(carryCount)
-      tail.bytes.append(contentsOf: carried)
-      payload.append(contentsOf: tail.bytes)
-      payloads.append(payload)
-    }
     for row in rows {
       let bound = RowStreamWriter.bound(customer: row.customer, feature: row.meter, dimensions: row.dimensions)
-      if !chunk.hasRoom(for: bound) { close(0, []) }
+      if !chunk.hasRoom(for: bound) { payloads.append(close(&chunk, carries: 0, [])) }
       row.write(to: &chunk.writer, stream: &chunk.stream)
       chunk.count += 1
     }
@@ -49,7 +41,7 @@ public struct ClaimChunk: Hashable, Sendable {
     for carry in carries {
       let bound = carry.customer.count + carry.meter.count + 60
       if carryCount + chunk.count > 0, chunk.writer.bytes.count + carried.bytes.count + bound > limit - 20 {
-        close(carryCount, carried.bytes)
+        payloads.append(close(&chunk, carries: carryCount, carried.bytes))
         carried = ByteWriter()
         carryCount = 0
       }
@@ -59,8 +51,17 @@ public struct ClaimChunk: Hashable, Sendable {
       carried.quantity(carry.carriedOut)
       carryCount += 1
     }
-    if chunk.count + carryCount > 0 { close(carryCount, carried.bytes) }
+    if chunk.count + carryCount > 0 { payloads.append(close(&chunk, carries: carryCount, carried.bytes)) }
     return payloads
+  }
+
+  /// The payload of the rows in `chunk` and of carries that are encoded already.
+  private static func close(_ chunk: inout ChunkBody, carries count: Int, _ carried: [UInt8]) -> [UInt8] {
+    var payload = ByteWriter()
+    payload.bytes = chunk.take()
+    payload.varint(count)
+    payload.bytes.append(contentsOf: carried)
+    return payload.bytes
   }
 }
 

@@ -80,8 +80,8 @@ extension LedgerFold {
 
 extension SinkState {
   mutating func apply(_ sound: SoundClaim) {
-    nextClaim = sound.claim.number + 1
-    nextCut = sound.claim.lastCut + 1
+    nextClaim = sound.claim.number &+ 1
+    nextCut = sound.claim.lastCut &+ 1
     quantityBeforeNext = sound.quantityThrough
     totals.skipped.units &+= sound.skipped.units
     for change in sound.carries {
@@ -89,7 +89,7 @@ extension SinkState {
       carry[key] = change.carriedOut == .zero ? nil : change.carriedOut
       totals.carried.units &+= change.carriedOut.units &- change.carriedIn.units
     }
-    totals.settledRows[Int(RowState.Settlement.zero.rawValue)] += sound.zeroRows
+    totals.settledRows[Int(RowState.Settlement.zero.rawValue)] &+= sound.zeroRows
     for row in sound.claim.stored { totals.add(row.row.value, rows: 1, to: row.state.bucket) }
     if sound.claim.openCount > 0 { claims.append(sound.claim) }
   }

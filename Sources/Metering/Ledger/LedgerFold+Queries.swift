@@ -40,7 +40,7 @@ extension LedgerFold {
       return RebuildStart(offset: genesis.dedupFromOffset, clockMilliseconds: .min, nextCut: cuts.first?.number)
     }
     return RebuildStart(
-      offset: marker.to, clockMilliseconds: marker.clockMilliseconds, nextCut: cut(marker.number + 1)?.number)
+      offset: marker.to, clockMilliseconds: marker.clockMilliseconds, nextCut: cut(marker.number &+ 1)?.number)
   }
 
   /// Starts the sinks that a cut's configuration names for the first time, and those that come back with it.

@@ -122,7 +122,7 @@ extension LedgerFold {
     eventsInRows &+= events
     counters.addWrapping(seal.counters)
     self.head = Head(
-      offset: seal.to, cutNumber: seal.number + 1, clockMilliseconds: seal.clockMilliseconds,
+      offset: seal.to, cutNumber: seal.number &+ 1, clockMilliseconds: seal.clockMilliseconds,
       ledgerMilliseconds: place.ledgerMilliseconds, recordOffset: place.offset, configuration: seal.configuration,
       lastRecord: seal.lastRecord ?? head.lastRecord)
     let started = startSinks(under: rules)

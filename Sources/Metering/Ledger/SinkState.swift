@@ -22,13 +22,13 @@ public struct SinkTotals: Hashable, Sendable {
     switch bucket {
     case .inFlight:
       inFlight.units &+= value.units
-      inFlightRows += rows
+      inFlightRows &+= rows
     case .uncertain:
       uncertain.units &+= value.units
-      uncertainRows += rows
+      uncertainRows &+= rows
     case .parked:
       parked.units &+= value.units
-      parkedRows += rows
+      parkedRows &+= rows
     case .settled: settled.units &+= value.units
     case .dropped: dropped.units &+= value.units
     }
@@ -37,7 +37,7 @@ public struct SinkTotals: Hashable, Sendable {
   mutating func move(_ value: Quantity, from: RowState, to: RowState) {
     add(Quantity(units: 0 &- value.units), rows: -1, to: from.bucket)
     add(value, rows: 1, to: to.bucket)
-    if case .settled(let settlement) = to { settledRows[Int(settlement.rawValue)] += 1 }
+    if case .settled(let settlement) = to { settledRows[Int(settlement.rawValue)] &+= 1 }
   }
 }
 

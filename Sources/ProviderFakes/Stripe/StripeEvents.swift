@@ -162,7 +162,8 @@ extension StripeRules {
 
 extension StripeError {
   static func duplicate(_ identifier: String) -> StripeError {
-    .parameter(nil, "identifier", "An event already exists with identifier \(identifier).")
+    StripeError(
+      parameter: "identifier", message: "An event already exists with identifier \(identifier).", isBooked: true)
   }
 }
 

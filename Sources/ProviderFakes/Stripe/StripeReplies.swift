@@ -8,6 +8,8 @@ struct StripeError: Error {
   var parameter: String?
   var message: String
   var headers: [(String, String)] = []
+  /// Whether the ledger knows already: a duplicate is no refusal.
+  var isBooked = false
 
   /// The outcome's word in the record.
   var outcome: String { code ?? (status == 401 ? "unauthorized" : type) }

@@ -81,7 +81,7 @@ final class StripeRules: ProviderRules {
           status: 404, message: "Unrecognized request URL (\(request.method): \(request.path)).")
       }
     } catch {
-      if request.method == "POST" {
+      if request.method == "POST", !error.isBooked {
         let row = rows(request).first
         effects.refuse(row, at: clock(), outcome: error.outcome)
       }

@@ -1,0 +1,204 @@
+public import Billing
+internal import Dispatch
+internal import Glibc
+public import Kafka
+internal import Metering
+internal import Synchronization
+
+/// The daemon of one process: group members, partition workers, ledger, quarantine and sinks, from start to stop.
+///
+/// Life: made with its settings, ``start()``ed once, ``stop(graceMilliseconds:)``ped once. Events of the group come on
+/// the members' threads; a revoke drains with a deadline that is shorter than the session time-out.
+public final class MeteringDaemon: StatusSource {
+  private let settings: DaemonSettings
+  private let log: Log
+  private let metrics: MeterdMetrics
+  private let workers = WorkerSet()
+  private let startedAt = Timestamp.rfc3339(milliseconds: Clock.unixMilliseconds())
+  private let isStopping = Flag()
+  private let parts = Mutex<DaemonParts?>(nil)
+  private let membership = Mutex(Membership())
+
+  private struct Membership {
+    var joined: Set<Int> = []
+    var failure: String?
+  }
+
+  /// Called once when the daemon cannot go on: another process took over this member's name.
+  private let onFatal: @Sendable (StartError) -> Void
+
+  /// How long a member that does not answer keeps its partitions, milliseconds (`session.timeout.ms`).
+  public static let sessionMilliseconds: Int64 = 10_000
+  /// What a revoke may take, milliseconds: less than the session.
+  static let revokeMilliseconds: Int64 = 6_000
+
+  /// A daemon that has not begun.
+  public init(
+    settings: DaemonSettings, log: Log, metrics: MeterdMetrics, onFatal: @escaping @Sendable (StartError) -> Void
+  ) {
+    self.settings = settings
+    self.log = log
+    self.metrics = metrics
+    self.onFatal = onFatal
+  }
+
+  /// Checks everything that a run needs and begins to work. Blocks until the group is being joined.
+  ///
+  /// - Throws: the exit code, the setting and the remedy.
+  public func start() throws(StartError) {
+    let parts = try DaemonParts(
+      settings: settings, log: log, metrics: metrics,
+      deliver: { [weak self] partition, input in self?.workers.worker(partition)?.post(input) },
+      quarantineMoved: { [weak self] partition in self?.workers.worker(partition)?.post(.quarantineMoved, life: nil) })
+    self.parts.withLock { $0 = parts }
+    parts.sinks.start()
+    log.emit(
+      .daemonStarted(
+        version: settings.version, instance: settings.instance, topic: settings.kafka.topic,
+        group: settings.kafka.group))
+    if settings.kafka.isEmbedded { log.emit(.embeddedBroker()) }
+    guard !settings.isDryRun else {
+      membership.withLock { $0.joined = [0] }
+      workers.open(Array(0..<parts.partitionCount), in: parts.environment)
+      return
+    }
+    do throws(KafkaError) {
+      try parts.join { [weak self] member, event in self?.took(event, member: member) }
+    } catch {
+      throw StartError(
+        exitCode: error.isRetriable ? .unavailable : .configuration, code: "group_not_joined", setting: "kafka.group",
+        what: "the group cannot be joined: \(error)", remedy: "Give meterd's user the rights to join it.")
+    }
+  }
+
+  /// Takes no more events, flushes what the limits allow, and ends.
+  public func stop(graceMilliseconds: Int64) {
+    guard isStopping.set(), let parts = parts.withLock({ $0 }) else { return }
+    let deadline = Clock.elapsedMilliseconds() + graceMilliseconds
+    func left() -> Int64 { max(0, deadline - Clock.elapsedMilliseconds()) }
+    let partitions = workers.all.map(\.partition)
+    workers.drain(partitions, milliseconds: left() / 2)
+    // What is under way needs the rest of the time to end: not all of it may be spent on sending more.
+    parts.sinks.awaitSent(partitions, milliseconds: left() * 2 / 3)
+    parts.sinks.drain(partitions, milliseconds: left())
+    workers.close(partitions)
+    parts.close()
+    self.parts.withLock { $0 = nil }
+  }
+
+  // MARK: The group
+
+  private func took(_ event: GroupEvent, member: Int) {
+    guard let parts = parts.withLock({ $0 }) else { return }
+    let client = parts.memberName(member)
+    switch event {
+    case .assigned(let partitions):
+      log.emit(.partitionsAssigned(partitions, client: client))
+      membership.withLock { _ = $0.joined.insert(member) }
+      parts.offsets.assigned(partitions, to: member)
+      if !isStopping.isSet { workers.open(partitions, in: parts.environment) }
+    case .revoked(let partitions):
+      log.emit(.partitionsRevoked(partitions, client: client, lost: false))
+      membership.withLock { _ = $0.joined.remove(member) }
+      if !isStopping.isSet { release(partitions, parts) }
+      workers.close(partitions)
+    case .lost(let partitions):
+      log.emit(.partitionsRevoked(partitions, client: client, lost: true))
+      membership.withLock { _ = $0.joined.remove(member) }
+      workers.close(partitions)
+    case .fenced(let error):
+      log.emit(.kafkaFatal(client: client, code: error.name, message: error.description))
+      onFatal(
+        StartError(
+          exitCode: .tryAgain, code: "member_in_use", setting: "kafka.group",
+          what: "another process runs as \(client), and this one is out",
+          remedy: "Stop that one, or give this one a storage.path of its own."))
+    case .error(let error):
+      log.emit(.kafkaError(client: client, code: error.name, message: error.description))
+      guard error.isFatal else { return }
+      membership.withLock { $0.failure = error.description }
+      onFatal(
+        StartError(
+          exitCode: .unavailable, code: "member_broken", setting: "kafka.group", what: error.description,
+          remedy: "Start meterd again."))
+    }
+  }
+
+  /// A revoke: a last cut and claim if the time allows, and an end to what is being sent.
+  private func release(_ partitions: [Int32], _ parts: DaemonParts) {
+    workers.drain(partitions, milliseconds: Self.revokeMilliseconds / 2)
+    parts.sinks.drain(partitions, milliseconds: Self.revokeMilliseconds / 2)
+  }
+
+  // MARK: Status
+
+  /// The daemon at this moment.
+  public func status() -> DaemonStatus {
+    let parts = parts.withLock { $0 }
+    let shown = workers.all.map { ($0.partition, $0.status) }
+    let sinks = parts?.sinks.statuses() ?? []
+    let (joined, failure) = membership.withLock { ($0.joined.count, $0.failure) }
+    var reasons: [String] = []
+    if let failure { reasons.append("the group member is broken: \(failure)") }
+    if parts == nil {
+      reasons.append(isStopping.isSet ? "it is stopping" : "it is starting")
+    } else if joined < (parts?.memberCount ?? 1) {
+      reasons.append("it is not yet a member of the group \(settings.kafka.group)")
+    }
+    let recovering = shown.filter { $0.1.state == .recovering || $0.1.state == .rebuilding }.map { "\($0.0)" }
+    if !recovering.isEmpty { reasons.append("recovering: partition \(recovering.joined(separator: ", "))") }
+    if !shown.isEmpty, shown.allSatisfy({ $0.1.state == .stopped }) {
+      reasons.append("every assigned partition is stopped")
+    }
+    var conservation = ConservationStatus()
+    var imbalances: [String: Quantity] = [:]
+    for sink in settings.sinks { imbalances[sink.configuration.name] = .zero }
+    for (_, worker) in shown {
+      // Differences of opposite sign must not cancel out.
+      conservation.events += Int64(clamping: worker.picture.eventsImbalance.magnitude)
+      for (name, sink) in worker.picture.sinks {
+        let magnitude = Quantity(units: Int128(clamping: sink.imbalance.units.magnitude))
+        imbalances[name] = (imbalances[name] ?? .zero).adding(magnitude) ?? magnitude
+      }
+    }
+    conservation.quantity = imbalances.mapValues(\.description)
+    return DaemonStatus(
+      version: settings.version, instance: settings.instance, startedAt: startedAt, ready: reasons.isEmpty,
+      reasons: reasons,
+      kafka: KafkaStatus(
+        clusterID: parts?.environment.clusterID ?? "", topic: settings.kafka.topic, group: settings.kafka.group),
+      partitions: shown.map { Self.status($0.0, $0.1) },
+      sinks: sinks.map { Self.status($0.sink, $0.status, shown.map { $0.1.picture }) }, conservation: conservation)
+  }
+
+  private static func status(_ partition: Int32, _ shown: PartitionShown) -> PartitionStatus {
+    PartitionStatus(
+      partition: partition, state: shown.state, position: shown.picture.position, head: shown.picture.head,
+      lagRecords: shown.lagRecords, openRows: Int64(shown.picture.openRows),
+      stop: shown.state == .stopped ? shown.stop : nil, progress: shown.progress)
+  }
+
+  private static func status(
+    _ sink: ConfiguredSink, _ status: Billing.SinkStatus, _ pictures: [PartitionPicture]
+  ) -> SinkStatus {
+    let name = sink.configuration.name
+    var rows = SinkStatus.Rows(deferred: Int64(status.deferredRows))
+    for picture in pictures {
+      guard let totals = picture.sinks[name]?.totals else { continue }
+      rows.inFlight += totals.inFlightRows
+      rows.parked += totals.parkedRows
+      rows.uncertain += totals.uncertainRows
+    }
+    let age = status.oldestUnsettledTimestampMilliseconds.map { max(0, Clock.unixMilliseconds() - $0) } ?? 0
+    let circuit: SinkStatus.Circuit =
+      switch status.circuit {
+      case .closed: .closed
+      case .open: .open
+      case .probing: .probing
+      }
+    return SinkStatus(
+      name: name, provider: sink.configuration.provider, account: status.account ?? sink.rules.account,
+      circuit: circuit, rows: rows, oldestUnsettledAgeSeconds: Double(age) / 1_000,
+      nextSendInSeconds: Double(status.nextSendMilliseconds ?? 0) / 1_000)
+  }
+}

@@ -1,0 +1,146 @@
+internal import Kafka
+internal import Metering
+
+extension PartitionWorker {
+  func startReading(from: Int64) {
+    stopReading()
+    do throws(KafkaError) {
+      let stream = try environment.reader(for: partition).start(
+        topic: environment.kafka.topic, partition: partition, offset: .offset(from))
+      reading = BatchReading(stream: stream, from: from)
+    } catch {
+      startOver("the usage topic cannot be read: \(error)")
+    }
+  }
+
+  func stopReading() {
+    guard let reading else { return }
+    reading.stream.stop()
+    reading.release()
+    self.reading = nil
+  }
+
+  /// Reads a batch, if the machine wants one, and has it counted; true where another one can follow at once.
+  func readTurn() -> Bool {
+    guard let reading, machine?.isCounting == true else { return false }
+    if !reading.hasLeft, !readBatch(reading) { return false }
+    countBatch(reading)
+    return self.reading != nil && machine?.isCounting == true
+  }
+
+  /// Fills the batch; false where the reading has ended.
+  private func readBatch(_ reading: BatchReading) -> Bool {
+    let mayWait = mailbox.beginWaiting(in: reading.stream)
+    var failure: KafkaError?
+    do throws(KafkaError) {
+      try reading.stream.read(
+        into: &reading.batch, timeoutMilliseconds: mayWait ? 100 : 0, lingerMilliseconds: mayWait ? 5 : 0)
+    } catch {
+      failure = error
+    }
+    if mayWait { mailbox.endWaiting() }
+    if let failure {
+      startOver("the usage topic cannot be read on: \(failure)")
+      return false
+    }
+    reading.index = 0
+    reading.hole = 0
+    reading.scan = reading.buffer.fill(from: reading.batch, expected: &reading.expected)
+    if let end = reading.scan.end { reading.end = end }
+    reading.noteRead(count: reading.buffer.count, now: Clock.elapsedMilliseconds())
+    reading.findings = look(reading.scan.holes)
+    return true
+  }
+
+  private func look(_ holes: [RecordBuffer.Hole]) -> [GapReader.Finding] {
+    guard !holes.isEmpty else { return [] }
+    let begin = Clock.elapsedMilliseconds()
+    guard let budget = gapBudget.grant(now: begin) else { return holes.map { _ in .unverified } }
+    let findings = environment.gaps.look(
+      partition: partition, holes: holes.map { $0.from..<$0.to }, budgetMilliseconds: budget)
+    gapBudget.spend(Clock.elapsedMilliseconds() - begin)
+    return findings
+  }
+
+  /// Offers the batch to the machine, hole by hole, until it is done or the machine wants no more.
+  private func countBatch(_ reading: BatchReading) {
+    let views = reading.buffer.views
+    while true {
+      if reading.hole < reading.scan.holes.count, reading.scan.holes[reading.hole].index == reading.index {
+        guard pass(reading.scan.holes[reading.hole], reading.findings[reading.hole]) else { return }
+        reading.hole += 1
+        continue
+      }
+      let limit = reading.hole < reading.scan.holes.count ? reading.scan.holes[reading.hole].index : views.count
+      guard reading.index < limit else { break }
+      let taken = count(UnsafeBufferPointer(rebasing: views[reading.index..<limit]), reading)
+      if taken > 0 {
+        reading.index += taken
+        reading.counted = views[reading.index - 1].offset + 1
+      }
+      carryOut()
+      // A stop or an end has let the reading go.
+      guard self.reading === reading else { return }
+      if taken == 0 { return }
+    }
+    let failure = reading.scan.failure
+    reading.scan.failure = nil
+    reading.release()
+    if let failure { readFailed(failure) }
+  }
+
+  private func count(_ views: UnsafeBufferPointer<RecordView>, _ reading: BatchReading) -> Int {
+    var refused: KafkaError?
+    var quarantined = false
+    let partition = partition
+    let quarantine = environment.quarantine
+    let metrics = metrics
+    let taken =
+      machine?.count(views, now: Clock.elapsedMilliseconds()) { record, reason, detail in
+        quarantined = true
+        metrics.quarantined(reason).add(1)
+        guard refused == nil else { return }
+        do throws(KafkaError) {
+          try quarantine.append(partition: partition, record: record, reason: reason, detail: detail)
+        } catch {
+          refused = error
+        }
+      } ?? 0
+    metrics.consumed.add(UInt64(taken))
+    if let refused {
+      let detail = "a record could not be quarantined: \(refused)"
+      machine?.handle(
+        .failed(StopReason(.appendRefused, offset: reading.counted, detail: detail)), now: Clock.elapsedMilliseconds())
+    } else if quarantined {
+      // Those that are acknowledged already; the others come by letter.
+      post(.quarantineMoved, life: life)
+    }
+    return taken
+  }
+
+  /// Hands a hole over; false where it ends the reading.
+  private func pass(_ hole: RecordBuffer.Hole, _ finding: GapReader.Finding) -> Bool {
+    switch finding {
+    case .recordFound(let offset):
+      let detail = "a second reader found a record at \(offset), where the first one had none in [\(hole.from), \(hole.to))"
+      handle(.failed(StopReason(.recordInHole, offset: offset, detail: detail)))
+      return false
+    case .verified: metrics.holesVerified.add(UInt64(hole.to - hole.from))
+    case .unverified: metrics.holesUnverified.add(UInt64(hole.to - hole.from))
+    }
+    handle(.hole(from: hole.from, to: hole.to, isVerified: finding == .verified))
+    return reading != nil
+  }
+
+  private func readFailed(_ failure: RecordBuffer.Failure) {
+    switch failure {
+    case .kafka(let error) where error.isRefusal:
+      handle(.failed(StopReason(.readRefused, offset: reading?.counted ?? 0, detail: error.description)))
+    case .kafka(let error):
+      // An offset that is gone, above all: the next machine's look at the log says what that means.
+      startOver("the usage topic cannot be read on: \(error)")
+    case .wentBack(let expected, let found):
+      startOver("record \(found) came where \(expected) was expected: the usage topic has changed")
+    }
+  }
+}

@@ -1,0 +1,307 @@
+internal import Dispatch
+internal import Kafka
+internal import Metering
+internal import Storage
+internal import Synchronization
+
+/// One assigned partition at work: its machine, on a serial queue of its own, and the hands that carry out what the
+/// machine decides.
+///
+/// Life: made and opened when the partition is assigned; gathers facts, runs a machine until its ownership ends, begins
+/// again with a new nonce, until it is closed. Everything but `mailbox` and `shown` belongs to `queue`; blocking
+/// look-ups run on `helper`, storage on a queue of its own, and their answers come back as letters. A letter that
+/// belongs to an earlier machine's life is dropped.
+///
+/// Back-pressure: where the machine does not want records, the worker does not read its stream.
+final class PartitionWorker: @unchecked Sendable {
+  // Unchecked: see above; `queue` is the one place where the mutable state is touched.
+
+  /// What comes from other threads. `life` tells for which machine it was meant.
+  struct Letter: Sendable {
+    enum Content: Sendable {
+      case facts(PartitionFacts, PartitionStorage)
+      case input(PartitionInput)
+      case tail(epoch: Int, LedgerTailEvent)
+      case recalled([LedgerEntry], isEnd: Bool)
+      case sealed(any SealedSegment)
+      case quarantineMoved
+      /// The machine has to begin again from what is durable.
+      case startOver(String)
+      case close
+    }
+    var life: Int?
+    var content: Content
+  }
+
+  let partition: Int32
+  let environment: PartitionEnvironment
+  let metrics: PartitionMetrics
+  let queue: DispatchQueue
+  let helper: DispatchQueue
+  let mailbox: Mailbox<Letter>
+  let isClosing = Flag()
+  private let shown = Mutex(PartitionShown())
+  private let ticker: any DispatchSourceTimer
+
+  // MARK: On the queue
+
+  var machine: PartitionMachine?
+  var life = 0
+  var storage: PartitionStorage?
+  var tail: (any LedgerReading)?
+  var tailEpoch = 0
+  var hasReachedLedgerEnd = false
+  var recall: (any LedgerReading)?
+  var reading: BatchReading?
+  var replay: RangeReader?
+  var replayLeft = ReplayLeft()
+  var gapBudget: GapBudget
+  var failures = 0
+  var bornAt: Int64 = 0
+  var isReopening = false
+  var onDrained: (@Sendable () -> Void)?
+  private var lastShownAt: Int64 = 0
+  private var stop: StopReason?
+
+  init(partition: Int32, environment: PartitionEnvironment) {
+    self.partition = partition
+    self.environment = environment
+    metrics = environment.metrics.partition(partition)
+    queue = DispatchQueue(label: "partition.\(partition)")
+    helper = DispatchQueue(label: "partition.\(partition).helper")
+    mailbox = Mailbox(queue: queue)
+    gapBudget = GapBudget(now: Clock.elapsedMilliseconds())
+    ticker = DispatchSource.makeTimerSource(queue: queue)
+    ticker.schedule(deadline: .now() + .milliseconds(50), repeating: .milliseconds(50), leeway: .milliseconds(5))
+  }
+
+  /// Begins: the partition was assigned.
+  func open() {
+    mailbox.onTurn { [weak self] in self?.turn() }
+    ticker.setEventHandler { [weak self] in self?.mailbox.wake() }
+    ticker.resume()
+    shown.withLock { $0.state = .recovering }
+    metrics.setState(.recovering)
+    queue.async { self.reopen(after: 0) }
+  }
+
+  /// Cuts, claims and finishes what the limits allow; `completion` is called once that is done, on the worker's queue.
+  func drain(completion: @escaping @Sendable () -> Void) {
+    queue.async { [self] in
+      guard machine != nil, stop == nil else { return completion() }
+      onDrained = completion
+      setState(.draining)
+      take(.input(.drain))
+      mailbox.wake()
+    }
+  }
+
+  /// Gives the partition up: after it returns nothing is appended, sent or written for it by this worker.
+  func close() {
+    guard isClosing.set() else { return }
+    mailbox.post(Letter(life: nil, content: .close))
+    // Whatever helper or storage still does ends by itself; both are waited for, so that the folder is free.
+    queue.sync {}
+    helper.sync {}
+    queue.sync { [self] in
+      endMachine()
+      ticker.cancel()
+      storage?.finish()
+      storage = nil
+      environment.quarantine.forget(partition: partition)
+      environment.metrics.removeGauges(partition: partition)
+    }
+  }
+
+  func post(_ content: Letter.Content, life: Int?) { mailbox.post(Letter(life: life, content: content)) }
+
+  /// What a sink has for the machine.
+  func post(_ input: PartitionInput) { mailbox.post(Letter(life: nil, content: .input(input))) }
+
+  /// The partition as it was shown last; any thread.
+  var status: PartitionShown { shown.withLock { $0 } }
+
+  // MARK: Turns
+
+  private func turn() {
+    for letter in mailbox.take() where letter.life == nil || letter.life == life { take(letter.content) }
+    var again = false
+    if machine != nil {
+      again = replay != nil ? replayTurn() : readTurn()
+      handle(.tick)
+    }
+    show()
+    mailbox.endTurn(again: again)
+  }
+
+  private func take(_ content: Letter.Content) {
+    switch content {
+    case .facts(let facts, let storage): begin(facts, storage)
+    case .input(let input): handle(input)
+    case .tail(let epoch, let event): if epoch == tailEpoch { took(event) }
+    case .recalled(let entries, let isEnd):
+      if isEnd {
+        recall?.stop()
+        recall = nil
+      }
+      handle(.recalled(entries, isEnd: isEnd))
+    case .sealed(let segment):
+      machine?.sealed(segment, now: Clock.elapsedMilliseconds())
+      carryOut()
+    case .quarantineMoved: quarantineMoved()
+    case .startOver(let why): startOver(why)
+    case .close: break
+    }
+  }
+
+  /// Hands the machine an input and carries out what it decides.
+  func handle(_ input: PartitionInput) {
+    machine?.handle(input, now: Clock.elapsedMilliseconds())
+    carryOut()
+  }
+
+  /// What is acknowledged: everything that was judged, unless records are under way.
+  private func quarantineMoved() {
+    if let failure = environment.quarantine.failure(partition: partition) {
+      let detail = "a record could not be quarantined: \(failure)"
+      return handle(.failed(StopReason(.appendRefused, offset: reading?.counted ?? 0, detail: detail)))
+    }
+    guard let counted = reading?.counted else { return }
+    handle(.quarantineAcknowledged(through: min(counted, environment.quarantine.acknowledgedThrough(partition: partition))))
+  }
+
+  // MARK: Lives
+
+  /// Gathers facts for a new machine, after a pause.
+  func reopen(after milliseconds: Int64) {
+    guard !isClosing.isSet, !isReopening else { return }
+    isReopening = true
+    life += 1
+    gatherFacts(life: life, after: milliseconds)
+  }
+
+  private func begin(_ facts: PartitionFacts, _ storage: PartitionStorage) {
+    isReopening = false
+    guard !isClosing.isSet else { return }
+    self.storage = storage
+    stop = nil
+    bornAt = Clock.elapsedMilliseconds()
+    var settings = environment.settings
+    settings.memoryLimit = max(1 << 20, settings.memoryLimit / Int(environment.partitionCount))
+    machine = PartitionMachine(
+      facts: facts, rules: environment.rules, settings: settings, mapCustomer: environment.mapCustomer)
+    setState(.recovering)
+    machine?.begin(now: Clock.elapsedMilliseconds())
+    carryOut()
+  }
+
+  /// Lets the machine go and everything that worked for it.
+  func endMachine() {
+    if machine != nil {
+      machine?.close()
+      // Its last words: sinks are told that the partition is closed.
+      for action in machine?.drainActions() ?? [] {
+        if case .sink(let name, let notice) = action { environment.notifySink(name, partition, notice) }
+      }
+      machine = nil
+    }
+    life += 1
+    stopReading()
+    replay?.stop()
+    replay = nil
+    replayLeft = ReplayLeft()
+    tail?.stop()
+    tail = nil
+    recall?.stop()
+    recall = nil
+    storage?.finish()
+    storage = nil
+    if let onDrained {
+      self.onDrained = nil
+      onDrained()
+    }
+  }
+
+  /// The machine's ownership has ended: begin again, sooner where that was nobody else's doing.
+  func ended(_ reason: EndReason) {
+    environment.log.emit(.ownershipLost(partition: partition, why: "\(reason)"))
+    metrics.ownershipChanges.add(1)
+    endMachine()
+    // Of two that are assigned the same partition one is about to learn that it is not: no duel meanwhile.
+    let pause: Int64 = reason == .otherOwner ? min(10_000, 1_000 << min(failures, 4)) : 100
+    failures += 1
+    reopen(after: pause)
+  }
+
+  /// Begins again from what is durable: what the machine assumed of the log no longer holds, or a reader broke.
+  func startOver(_ why: String) {
+    environment.log.emit(.partitionStartsOver(partition: partition, why: why))
+    endMachine()
+    failures += 1
+    reopen(after: min(30_000, 500 << min(failures, 6)))
+  }
+
+  func stopped(_ reason: StopReason) {
+    stop = reason
+    let remedy = reason.remedy(partition: partition)
+    environment.log.emit(
+      .partitionStopped(
+        partition: partition, reason: reason.code.rawValue, offset: reason.offset, detail: reason.detail,
+        remedy: remedy))
+    setState(.stopped)
+    if let onDrained {
+      self.onDrained = nil
+      onDrained()
+    }
+  }
+
+  // MARK: Showing
+
+  func setState(_ state: PartitionStatus.State) {
+    let stop = stop
+    let remedy = stop.map { $0.remedy(partition: partition) }
+    let changed = shown.withLock { shown in
+      defer {
+        shown.state = state
+        shown.stop = stop.map {
+          .init(reason: $0.code.rawValue, offset: $0.offset, remedy: remedy ?? "")
+        }
+        if state != .rebuilding { shown.progress = nil }
+      }
+      return shown.state != state
+    }
+    if changed { metrics.setState(state) }
+  }
+
+  func setProgress(_ text: String) { shown.withLock { $0.progress = text } }
+
+  private func show() {
+    let now = Clock.elapsedMilliseconds()
+    guard now - lastShownAt >= 250 else { return }
+    lastShownAt = now
+    guard let picture = machine?.picture() else { return }
+    let lag = reading?.lag ?? 0
+    if let reading, status.state == .counting || status.state == .blockedByTransaction {
+      setState(reading.isBlockedByTransaction ? .blockedByTransaction : .counting)
+    }
+    shown.withLock { shown in
+      shown.picture = picture
+      shown.lagRecords = lag
+    }
+    metrics.lagRecords.set(lag)
+    metrics.openRows.set(Int64(picture.openRows))
+    metrics.dedupKeys.set(Int64(picture.dedupKeys))
+    metrics.dedupMemoryBytes.set(Int64(picture.dedupMemoryBytes))
+    metrics.dedupWindowCoveredSeconds.set(Double(picture.dedupCoveredMilliseconds) / 1_000)
+    metrics.oldestOpenEventAgeSeconds.set(Double(picture.oldestOpenReadAt.map { now - $0 } ?? 0) / 1_000)
+  }
+}
+
+/// What a worker shows of its partition.
+struct PartitionShown: Sendable {
+  var state = PartitionStatus.State.recovering
+  var picture = PartitionPicture()
+  var lagRecords: Int64 = 0
+  var stop: PartitionStatus.Stop?
+  var progress: String?
+}

@@ -1,0 +1,64 @@
+internal import CRdkafka
+
+/// `rd_kafka_produceva` with its argument array on the stack; the error object is the caller's.
+func produceRecord(
+  _ handle: OpaquePointer, _ topic: OpaquePointer, _ partition: Int32, _ key: UnsafeRawBufferPointer?,
+  _ value: UnsafeRawBufferPointer?, _ headers: [Header], _ timestamp: Int64?, _ token: UInt64
+) -> OpaquePointer? {
+  withUnsafeTemporaryAllocation(of: rd_kafka_vu_t.self, capacity: 8) { arguments in
+    var count = 0
+    func add(_ type: rd_kafka_vtype_t, _ fill: (inout rd_kafka_vu_t) -> Void) {
+      var argument = rd_kafka_vu_t()
+      argument.vtype = type
+      fill(&argument)
+      arguments.initializeElement(at: count, to: argument)
+      count += 1
+    }
+    add(RD_KAFKA_VTYPE_RKT) { $0.u.rkt = topic }
+    add(RD_KAFKA_VTYPE_PARTITION) { $0.u.i32 = partition }
+    add(RD_KAFKA_VTYPE_MSGFLAGS) { $0.u.i = Int32(RD_KAFKA_MSG_F_COPY) }
+    add(RD_KAFKA_VTYPE_OPAQUE) { $0.u.ptr = UnsafeMutableRawPointer(bitPattern: UInt(token)) }
+    if let value {
+      add(RD_KAFKA_VTYPE_VALUE) {
+        $0.u.mem.ptr = UnsafeMutableRawPointer(mutating: value.baseAddress)
+        $0.u.mem.size = value.count
+      }
+    }
+    if let key {
+      add(RD_KAFKA_VTYPE_KEY) {
+        $0.u.mem.ptr = UnsafeMutableRawPointer(mutating: key.baseAddress)
+        $0.u.mem.size = key.count
+      }
+    }
+    if let timestamp { add(RD_KAFKA_VTYPE_TIMESTAMP) { $0.u.i64 = timestamp } }
+    let list = headers.isEmpty ? nil : makeHeaders(headers)
+    if let list { add(RD_KAFKA_VTYPE_HEADERS) { $0.u.headers = list } }
+    let error = rd_kafka_produceva(handle, arguments.baseAddress, count)
+    // On success the record owns the headers.
+    if error != nil, let list { rd_kafka_headers_destroy(list) }
+    return error
+  }
+}
+
+private func makeHeaders(_ headers: [Header]) -> OpaquePointer? {
+  let list = rd_kafka_headers_new(headers.count)
+  for header in headers {
+    var name = header.name
+    // Cannot fail: the list is new, and so not read-only.
+    name.withUTF8 { name in
+      name.withMemoryRebound(to: CChar.self) { name in
+        guard let value = header.value else {
+          _ = rd_kafka_header_add(list, name.baseAddress, name.count, nil, 0)
+          return
+        }
+        // librdkafka takes a null pointer for a null value: an empty one needs an address.
+        value.withUnsafeBytes { value in
+          let empty = UnsafeRawPointer(name.baseAddress)
+          _ = rd_kafka_header_add(
+            list, name.baseAddress, name.count, value.isEmpty ? empty : value.baseAddress, value.count)
+        }
+      }
+    }
+  }
+  return list
+}

@@ -1,0 +1,222 @@
+/// Why a claim could not be built.
+public enum ClaimError: Error, Hashable, Sendable {
+  /// The head's configuration does not name the sink, or names it as retired.
+  case noSuchSink(String)
+  /// No cut is unclaimed, or none up to the wanted one.
+  case nothingToClaim
+  /// The rows of this cut are no longer in memory: read them again (``CutRecall``).
+  case rowsMissing(cut: UInt64)
+  /// The rows of a cut cannot be decoded. (The fold has decoded them before: this is memory gone wrong.)
+  case damagedRows(cut: UInt64, LedgerCodecError)
+  /// A sum does not fit in 128 bits.
+  case overflow(customer: [UInt8], meter: [UInt8])
+  /// More rows than a claim can number.
+  case tooManyRows
+}
+
+/// What a claim says, before it is put into records.
+public struct ClaimContent: Hashable, Sendable {
+  /// Ordered by customer, meter, slot, dimensions.
+  public var rows: [ClaimRow]
+  /// Ordered by customer, meter.
+  public var carries: [CarryChange]
+  public var skipped: Quantity
+}
+
+/// Merges the rows of cuts into one claim for one sink: routed, mapped to the provider's names, and fitted to what its
+/// contract takes. The same cuts, rules, carry and customer map give the same claim, byte for byte.
+///
+/// Lifecycle: one `init`, ``add(cut:payloads:map:)`` for each cut in order, one ``finish()``.
+public struct ClaimBuilder {
+  private struct Key: Hashable {
+    var customer: Int32
+    var meter: Int32
+    var dimensions: Int32
+    var slot: Int64
+  }
+
+  private struct Merged {
+    var key: Key
+    var quantity: Quantity
+    var greatestTime: Int64
+    var events: Int64
+  }
+
+  private struct Customer: Hashable {
+    var bytes: [UInt8]
+    var isUnmapped: Bool
+  }
+
+  private let rules: SinkRules
+  private let carry: [CarryKey: Quantity]
+  private let featureNames: [[UInt8]: [UInt8]]
+  private var customers = Interned<Customer>()
+  private var meters = Interned<[UInt8]>()
+  private var dimensions = Interned<[UInt8]>()
+  /// The events' customer → its index in `customers`: the map is asked once for each.
+  private var targets: [[UInt8]: Int32] = [:]
+  private var places: [Key: Int] = [:]
+  private var merged: [Merged] = []
+  private var skipped = Quantity.zero
+
+  /// - Parameter carry: what is carried for the sink, by the provider's names.
+  public init(rules: SinkRules, carry: [CarryKey: Quantity]) {
+    self.rules = rules
+    self.carry = carry
+    // By bytes: a Swift String would take names for equal that only normalize alike.
+    featureNames = Dictionary(
+      rules.featureNames.map { (Array($0.key.utf8), Array($0.value.utf8)) }, uniquingKeysWith: { first, _ in first })
+  }
+
+  /// Merges the rows of one cut.
+  ///
+  /// - Parameter map: the provider's name of a customer, or nil where the customer map has none. Asked once for each
+  ///   customer of the claim.
+  public mutating func add(
+    cut number: UInt64, payloads: [[UInt8]], map: ([UInt8]) -> [UInt8]?
+  ) throws(ClaimError) {
+    var overflow: CutRow?
+    for payload in payloads {
+      // What the ordinals of this payload stand for here; -1: not routed to this sink.
+      var series: [(meter: Int32, dimensions: Int32)] = []
+      var customerOrdinal = -1
+      var customer: Int32 = 0
+      do {
+        try CutChunk.forEachRow(in: payload) { row, ordinal, seriesIndex in
+          if seriesIndex == series.count { series.append(route(row.feature, row.dimensions)) }
+          let (meter, dimension) = series[seriesIndex]
+          if meter < 0 {
+            guard let sum = skipped.adding(row.quantity) else {
+              overflow = copy row
+              return
+            }
+            skipped = sum
+            return
+          }
+          if ordinal != customerOrdinal {
+            customerOrdinal = ordinal
+            customer = target(of: row.customer, map)
+          }
+          let key = Key(customer: customer, meter: meter, dimensions: dimension, slot: row.slotStartMilliseconds)
+          if !merge(row, into: key) { overflow = copy row }
+        }
+      } catch {
+        throw .damagedRows(cut: number, error)
+      }
+    }
+    if let overflow { throw .overflow(customer: overflow.customer, meter: overflow.feature) }
+  }
+
+  private mutating func route(_ feature: [UInt8], _ dimension: [UInt8]) -> (meter: Int32, dimensions: Int32) {
+    guard let name = featureNames[feature] ?? (rules.takesOtherFeatures ? feature : nil) else { return (-1, 0) }
+    return (meters.index(of: name), dimensions.index(of: dimension))
+  }
+
+  private mutating func target(of customer: [UInt8], _ map: ([UInt8]) -> [UInt8]?) -> Int32 {
+    if let known = targets[customer] { return known }
+    let mapped = map(customer)
+    let index = customers.index(of: Customer(bytes: mapped ?? customer, isUnmapped: mapped == nil))
+    targets[customer] = index
+    return index
+  }
+
+  private mutating func merge(_ row: borrowing CutRow, into key: Key) -> Bool {
+    if let place = places[key] {
+      guard let sum = merged[place].quantity.adding(row.quantity) else { return false }
+      merged[place].quantity = sum
+      merged[place].greatestTime = max(merged[place].greatestTime, row.greatestTimeMilliseconds)
+      merged[place].events &+= row.events
+      return true
+    }
+    places[key] = merged.count
+    merged.append(
+      Merged(key: key, quantity: row.quantity, greatestTime: row.greatestTimeMilliseconds, events: row.events))
+    return true
+  }
+
+  /// The claim of all that was added.
+  public consuming func finish() throws(ClaimError) -> ClaimContent {
+    guard merged.count <= Int(UInt32.max) else { throw .tooManyRows }
+    let customerRank = customers.ranks { left, right in
+      left.bytes == right.bytes
+        ? !left.isUnmapped && right.isUnmapped : left.bytes.lexicographicallyPrecedes(right.bytes)
+    }
+    let meterRank = meters.ranks { $0.lexicographicallyPrecedes($1) }
+    let dimensionRank = dimensions.ranks { $0.lexicographicallyPrecedes($1) }
+    merged.sort { left, right in
+      if left.key.customer != right.key.customer {
+        return customerRank[Int(left.key.customer)] < customerRank[Int(right.key.customer)]
+      }
+      if left.key.meter != right.key.meter {
+        return meterRank[Int(left.key.meter)] < meterRank[Int(right.key.meter)]
+      }
+      if left.key.slot != right.key.slot { return left.key.slot < right.key.slot }
+      return dimensionRank[Int(left.key.dimensions)] < dimensionRank[Int(right.key.dimensions)]
+    }
+    var content = ClaimContent(rows: [], carries: [], skipped: skipped)
+    content.rows.reserveCapacity(merged.count)
+    var start = 0
+    while start < merged.count {
+      var end = start + 1
+      while end < merged.count, merged[end].key.customer == merged[start].key.customer,
+        merged[end].key.meter == merged[start].key.meter
+      {
+        end += 1
+      }
+      try fit(merged[start..<end], into: &content)
+      start = end
+    }
+    return content
+  }
+
+  /// The carry rule, for the rows of one (customer, meter) in slot order: each sends the part of (carry + row) that the
+  /// contract takes, and passes the rest on. An unmapped customer's rows stay as they are.
+  private func fit(_ group: ArraySlice<Merged>, into content: inout ClaimContent) throws(ClaimError) {
+    guard let first = group.first else { return }
+    let customer = customers.values[Int(first.key.customer)]
+    let meter = meters.values[Int(first.key.meter)]
+    let carriedIn = customer.isUnmapped ? .zero : carry[CarryKey(customer: customer.bytes, meter: meter)] ?? .zero
+    var carried = carriedIn
+    for row in group {
+      var value = row.quantity
+      if !customer.isUnmapped {
+        guard let total = carried.adding(row.quantity) else {
+          throw .overflow(customer: customer.bytes, meter: meter)
+        }
+        value = rules.rowRules.part(of: total)
+        carried = Quantity(units: total.units - value.units)
+      }
+      content.rows.append(
+        ClaimRow(
+          customer: customer.bytes, meter: meter, dimensions: dimensions.values[Int(row.key.dimensions)], value: value,
+          timestampMilliseconds: row.greatestTime, events: row.events, isUnmapped: customer.isUnmapped))
+    }
+    if carriedIn != .zero || carried != .zero {
+      content.carries.append(
+        CarryChange(customer: customer.bytes, meter: meter, carriedIn: carriedIn, carriedOut: carried))
+    }
+  }
+}
+
+/// Values as small numbers, in the order of their first appearance.
+private struct Interned<Value: Hashable> {
+  private(set) var values: [Value] = []
+  private var indices: [Value: Int32] = [:]
+
+  mutating func index(of value: Value) -> Int32 {
+    if let known = indices[value] { return known }
+    let index = Int32(values.count)
+    indices[value] = index
+    values.append(value)
+    return index
+  }
+
+  /// The place of each value in sorted order, by its number.
+  func ranks(by precedes: (Value, Value) -> Bool) -> [Int32] {
+    var ranks = [Int32](repeating: 0, count: values.count)
+    for (rank, index) in values.indices.sorted(by: { precedes(values[$0], values[$1]) }).enumerated() {
+      ranks[index] = Int32(rank)
+    }
+    return ranks
+  }
+}

@@ -1,0 +1,214 @@
+extension PartitionMachine {
+  // MARK: Reading back
+
+  mutating func read(_ entry: LedgerEntry, now: Int64) {
+    if case .ended = phase { return }
+    if finder != nil {
+      findSnapshot(in: entry)
+      return
+    }
+    // A restarted read hands over records that are folded already, or that it has not come to yet.
+    guard entry.offset >= fold.nextOffset else { return }
+    if awaitsReread, entry.offset > fold.nextOffset { return }
+    awaitsReread = false
+    if fold.nextOffset == 0, entry.offset > 0, fold.genesis == nil {
+      // The beginning was deleted after a snapshot: find that.
+      finder = SnapshotFinder()
+      isHinted = false
+      findSnapshot(in: entry)
+      return
+    }
+    apply(entry, now: now)
+  }
+
+  private mutating func findSnapshot(in entry: LedgerEntry) {
+    guard let (payloads, through) = finder?.add(entry) else { return }
+    finder = nil
+    do {
+      fold = try LedgerFold(snapshot: payloads, through: through, partition: facts.partition)
+    } catch {
+      return stop(.init(.ledgerUnreadable, offset: error.offset, detail: error.description))
+    }
+    awaitsReread = true
+    emit(.readLedger(from: fold.nextOffset))
+  }
+
+  private mutating func apply(_ entry: LedgerEntry, now: Int64) {
+    compareLocal()
+    let change: LedgerChange
+    do {
+      change = try fold.apply(entry)
+    } catch {
+      stop(.init(.ledgerUnreadable, offset: entry.offset, detail: error.description))
+      return
+    }
+    snapshots.folded(bytes: entry.bytes.count)
+    react(to: change, at: entry, now: now)
+  }
+
+  /// Local state names a place in the ledger and the digest up to it: both must be the ledger's.
+  private mutating func compareLocal() {
+    guard !hasComparedLocal, let local = facts.local, fold.nextOffset >= local.ledgerNextOffset else { return }
+    hasComparedLocal = true
+    if fold.nextOffset == local.ledgerNextOffset { localDiffers = fold.chainedDigest != local.ledgerDigest }
+  }
+
+  private mutating func react(to change: LedgerChange, at entry: LedgerEntry, now: Int64) {
+    switch change {
+    case .owner(let nonce):
+      ownerStands(nonce, now: now)
+    case .cut(let number, _):
+      cutStands(number, now: now)
+    case .claim(let sink, let number):
+      claimStands(sink: sink, number: number, now: now)
+    case .sending(_, let identity, let rows, _):
+      sendingStands(identity, rows: rows, now: now)
+    case .snapshot(let through):
+      snapshotStands(through: through)
+    case .resolvedRow(let sink, let row):
+      rowChanged(sink: sink, reference: row.reference)
+    case .resolvedStop(let code, let offset, _):
+      if case .stopped(let reason) = phase, reason.code.rawValue == code, reason.offset == offset { end(.resolved) }
+    case .ignored(let why):
+      emit(.report(.ignored(ledgerOffset: entry.offset, why: why)))
+      if !sendings.isEmpty, let decoded = try? LedgerCodec.decode(entry.bytes) { voidSending(decoded.identity) }
+    case .genesis, .configuration, .chunk, .unsent, .done, .parked:
+      break
+    }
+  }
+
+  // MARK: Appending
+
+  mutating func nextIdentity() -> RecordIdentity {
+    defer { nextSequence += 1 }
+    return RecordIdentity(nonce: facts.nonce, sequence: nextSequence)
+  }
+
+  mutating func append(_ records: [LedgerRecord]) {
+    append(encoded: records.map { LedgerCodec.encode($0, identity: nextIdentity()) })
+  }
+
+  mutating func append(encoded records: [[UInt8]]) {
+    nextToken += 1
+    emit(.append(records: records, token: nextToken))
+  }
+
+  // MARK: Founding and owning
+
+  mutating func ledgerEnded(now: Int64) {
+    if finder != nil {
+      finder = nil
+      if isHinted {
+        // The hint was a hint: read from the beginning instead.
+        isHinted = false
+        emit(.readLedger(from: 0))
+      } else {
+        stop(
+          .init(
+            .ledgerUnreadable, offset: fold.nextOffset, detail: "it begins neither with GENESIS nor with a SNAPSHOT"))
+      }
+      return
+    }
+    guard phase == .folding else { return }
+    compareLocal()
+    guard let genesis = fold.genesis else {
+      found(now: now)
+      return
+    }
+    guard isOurs(genesis), isConfigurationAllowed() else { return }
+    own(now: now)
+  }
+
+  /// The first owner ever writes GENESIS; of two that do, the first in the log wins.
+  private mutating func found(now: Int64) {
+    let hasEvidence = facts.committed != nil || facts.local != nil
+    if hasEvidence, resolution(of: .ledgerLost, at: 0) == nil {
+      let who = facts.committed != nil ? "the group's committed offset names" : "the local folder names"
+      stop(.init(.ledgerLost, offset: 0, detail: "the ledger is empty, but \(who) a GENESIS"))
+      return
+    }
+    phase = .founding
+    append([
+      .genesis(
+        Genesis(
+          clusterID: facts.clusterID, topic: facts.topic, group: facts.group, partition: facts.partition,
+          partitionCount: facts.partitionCount, startOffset: facts.startOffset, dedupFromOffset: facts.dedupFromOffset,
+          fingerprintKey: facts.fingerprintKey, incarnation: facts.incarnation, configuration: rulesDigest))
+    ])
+    own(now: now)
+  }
+
+  /// Whether a person has resolved that stop.
+  func resolution(of code: StopReason.Code, at offset: Int64) -> ResolvedStop? {
+    fold.resolution(reason: code.rawValue, offset: offset)
+  }
+
+  private mutating func own(now: Int64) {
+    ownAppendedAt = now
+    if phase == .folding { phase = .owning }
+    var records: [LedgerRecord] = [.owner(Owner(instance: facts.instance))]
+    if fold.configurations[rulesDigest] == nil {
+      records.append(.config(ConfigurationRecord(digest: rulesDigest, bytes: rules.encoded)))
+    }
+    append(records)
+  }
+
+  private mutating func isOurs(_ genesis: Genesis) -> Bool {
+    if genesis.clusterID != facts.clusterID || genesis.topic != facts.topic {
+      let detail =
+        "it belongs to topic \(genesis.topic) of cluster \(genesis.clusterID), not to \(facts.topic) of \(facts.clusterID)"
+      stop(.init(.otherTopic, offset: 0, detail: detail))
+      return false
+    }
+    if genesis.partitionCount != facts.partitionCount {
+      let detail = "\(genesis.partitionCount) when the ledger began, \(facts.partitionCount) now"
+      stop(.init(.partitionCountChanged, offset: 0, detail: detail))
+      return false
+    }
+    let isResolved = resolution(of: .ledgerLost, at: 0) != nil
+    if let committed = facts.committed, committed.incarnation != genesis.incarnation, !isResolved {
+      stop(.init(.ledgerLost, offset: 0, detail: "the group's committed offset belongs to another GENESIS"))
+      return false
+    }
+    if let local = facts.local, local.incarnation != genesis.incarnation, !isResolved {
+      stop(.init(.ledgerLost, offset: 0, detail: "the local folder belongs to another GENESIS"))
+      return false
+    }
+    return true
+  }
+
+  private mutating func isConfigurationAllowed() -> Bool {
+    let head = fold.head?.offset ?? 0
+    if case .versionNotRaised(let present) = fold.admits(rules),
+      resolution(of: .configurationWithoutVersion, at: head) == nil
+    {
+      let detail = "what is counted or billed differs from version \(present) of the ledger; raise `version` above it"
+      stop(.init(.configurationWithoutVersion, offset: head, detail: detail))
+      return false
+    }
+    let missing = fold.sinksThatMayNotVanish(from: rules)
+    if !missing.isEmpty, resolution(of: .sinkVanished, at: head) == nil {
+      let detail = "\(missing.joined(separator: ", ")): configure it again, or with `retired: true`"
+      stop(.init(.sinkVanished, offset: head, detail: detail))
+      return false
+    }
+    return true
+  }
+
+  private mutating func ownerStands(_ nonce: UInt64, now: Int64) {
+    guard nonce == facts.nonce else {
+      switch phase {
+      // Before our own OWNER others may come and go; ours is still to be read back.
+      case .folding, .founding, .owning, .stopped, .ended: return
+      default: end(.otherOwner)
+      }
+      return
+    }
+    guard phase == .owning || phase == .founding, let genesis = fold.genesis else { return }
+    if phase == .founding, !isOurs(genesis) { return }
+    ownedAt = ownAppendedAt
+    emit(.report(.owned(records: fold.nextOffset)))
+    phase = .inspecting
+    emit(.inspectLog(verify: fold.head?.lastRecord?.offset))
+  }
+}

@@ -1,0 +1,116 @@
+import Daemon
+import Kafka
+import Metering
+import Testing
+
+@Suite struct QuarantineLogTests {
+  static let topic = "g.quarantine"
+
+  func withLog(_ body: (MockCluster, QuarantineLog) throws -> Void) throws {
+    let cluster = try MockCluster()
+    defer { cluster.close() }
+    try cluster.createTopic(Self.topic, partitions: 2)
+    let log = try QuarantineLog(
+      topic: Self.topic, usageTopic: "usage", properties: ["bootstrap.servers": cluster.bootstrapServers])
+    defer { log.close(timeoutMilliseconds: 1_000) }
+    try body(cluster, log)
+  }
+
+  func append(_ log: QuarantineLog, value: [UInt8]?, key: [UInt8]?, offset: Int64, partition: Int32 = 1) throws {
+    let name = Array("trace".utf8)
+    let header = Array("abc".utf8)
+    try name.withUnsafeBytes { name in
+      try header.withUnsafeBytes { header in
+        try [HeaderView(name: name, value: header), HeaderView(name: name, value: .init(start: nil, count: 0))]
+          .withUnsafeBufferPointer { headers in
+            try (value ?? []).withUnsafeBytes { bytes in
+              try (key ?? []).withUnsafeBytes { keyBytes in
+                let nothing = UnsafeRawBufferPointer(start: nil, count: 0)
+                try log.append(
+                  partition: partition,
+                  record: RecordView(
+                    value: value == nil ? nothing : bytes, key: key == nil ? nothing : keyBytes, headers: headers,
+                    offset: offset, timestampMilliseconds: 1_234_567_890_123),
+                  reason: .quantityNegative, detail: "amount is -3")
+              }
+            }
+          }
+      }
+    }
+  }
+
+  @Test func theRecordIsKeptAsItWasWithTheReason() throws {
+    try withLog { cluster, log in
+      try append(log, value: Array("{\"amount\":-3}".utf8), key: Array("cus_1".utf8), offset: 77)
+      try append(log, value: nil, key: nil, offset: 78)
+      let acknowledged = Collected<Int32>()
+      log.onChange { acknowledged.add($0) }
+      #expect(acknowledged.wait { _ in log.acknowledgedThrough(partition: 1) == .max })
+      let reader = try ReaderHandle(properties: ["bootstrap.servers": cluster.bootstrapServers])
+      defer { reader.close() }
+      let stream = try reader.start(topic: Self.topic, partition: 1, offset: .beginning)
+      defer { stream.stop() }
+      var batch = MessageBatch(capacity: 1)
+      try stream.read(into: &batch, timeoutMilliseconds: 10_000)
+      #expect(batch.count == 1)
+      #expect(Array(batch[0].value) == Array("{\"amount\":-3}".utf8))
+      #expect(Array(batch[0].key) == Array("cus_1".utf8))
+      #expect(batch[0].timestampMilliseconds == 1_234_567_890_123)
+      func header(_ name: String, _ value: String) -> Header { Header(name: name, value: Array(value.utf8)) }
+      #expect(
+        try batch[0].headers() == [
+          header("trace", "abc"), Header(name: "trace", value: nil), header("meterd_reason", "quantity_negative"),
+          header("meterd_topic", "usage"), header("meterd_partition", "1"), header("meterd_offset", "77"),
+          header("meterd_detail", "amount is -3"),
+        ])
+      try stream.read(into: &batch, timeoutMilliseconds: 10_000)
+      #expect(batch.count == 1)
+      #expect(batch[0].isValueNull && batch[0].isKeyNull)
+    }
+  }
+
+  @Test func acknowledgementsAreKnownByPartition() throws {
+    try withLog { cluster, log in
+      let acknowledged = Collected<Int32>()
+      log.onChange { acknowledged.add($0) }
+      try cluster.setBrokerDown(1)
+      try append(log, value: [1], key: nil, offset: 5, partition: 0)
+      try append(log, value: [1], key: nil, offset: 9, partition: 0)
+      #expect(log.acknowledgedThrough(partition: 0) == 5)
+      #expect(log.acknowledgedThrough(partition: 1) == .max)
+      try cluster.setBrokerUp(1)
+      #expect(acknowledged.wait { _ in log.acknowledgedThrough(partition: 0) == .max })
+      #expect(log.failure(partition: 0) == nil)
+    }
+  }
+
+  @Test func aRefusedRecordIsAFailureOfItsPartitionAndStaysUnacknowledged() throws {
+    try withLog { cluster, log in
+      let changed = Collected<Int32>()
+      log.onChange { changed.add($0) }
+      cluster.pushErrors([.topicAuthorizationFailed], for: .produce)
+      try append(log, value: [1], key: nil, offset: 5, partition: 0)
+      #expect(changed.wait { $0.contains(0) })
+      #expect(log.failure(partition: 0)?.code == .topicAuthorizationFailed)
+      #expect(log.failure(partition: 1) == nil)
+      #expect(log.acknowledgedThrough(partition: 0) == 5)
+      #expect(throws: KafkaError.self) { try append(log, value: [1], key: nil, offset: 6, partition: 0) }
+      log.forget(partition: 0)
+      #expect(log.acknowledgedThrough(partition: 0) == .max)
+    }
+  }
+
+  @Test func aFullQueueSlowsTheCallerAndDropsNothing() throws {
+    try withLog { cluster, log in
+      let changed = Collected<Int32>()
+      log.onChange { changed.add($0) }
+      // More than the queue of 20,000 holds.
+      for offset in Int64(0)..<30_000 { try append(log, value: [1], key: nil, offset: offset, partition: 0) }
+      #expect(changed.wait { _ in log.acknowledgedThrough(partition: 0) == .max })
+      let reader = try ReaderHandle(properties: ["bootstrap.servers": cluster.bootstrapServers])
+      defer { reader.close() }
+      #expect(
+        try reader.queryWatermarks(topic: Self.topic, partition: 0, timeoutMilliseconds: 5_000).high == 30_000)
+    }
+  }
+}
