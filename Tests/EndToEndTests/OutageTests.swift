@@ -1,0 +1,55 @@
+import Foundation
+import ProviderFakes
+import Testing
+
+extension WholeBinary {
+  /// A provider that is away: nothing is lost, nothing is in doubt, and what waited comes in few calls.
+  @Suite("A provider outage") struct OutageTests {
+    @Test("claims widen, and the calls afterwards stay bounded") func outage() throws {
+      note("outage of \(Surroundings.outageSeconds) s, seed \(Surroundings.seed)")
+      let rig = try DaemonRig("outage")
+      rig.sinks = ["webhook"]
+      let publisher = try UsagePublisher(rig, seed: Surroundings.seed)
+      let instance = try Instance(rig, "one")
+      do {
+        try instance.start()
+        publisher.start()
+        try instance.waitUntilReady()
+        let isBilling = poll(seconds: 30) { rig.webhook.effects.keyCount > 0 }
+        #expect(isBilling, "nothing was billed before the outage\n\(instance.explanation())")
+        let callsBefore = rig.webhook.effects.requests
+        rig.webhook.faults.setOutage(.unavailable)
+        let end = ContinuousClock.now + .seconds(Surroundings.outageSeconds)
+        let counted = instance.metric("meterd_events_counted_total")
+        _ = try poll(seconds: Surroundings.outageSeconds) {
+          try instance.requireAlive("the provider was away")
+          return ContinuousClock.now >= end
+        }
+        let callsDuring = rig.webhook.effects.requests - callsBefore
+        // Counting goes on through it.
+        #expect(instance.metric("meterd_events_counted_total") > counted, "\(instance.explanation())")
+        rig.webhook.faults.setOutage(nil)
+        let callsAtEnd = rig.webhook.effects.requests
+        try publisher.stop()
+        try rig.waitUntilExact(publisher.expected, seconds: 120, [instance])
+        let callsAfter = rig.webhook.effects.requests - callsAtEnd
+        note("calls: \(callsDuring) during the outage, \(callsAfter) after it")
+        // The circuit lets one probe through at a time, each further one later.
+        #expect(callsDuring < 20 + Int(Surroundings.outageSeconds) * Int(DaemonRig.partitions))
+        // What waited is merged: some claims of each partition, not one for every second of the outage.
+        #expect(callsAfter <= 25 * Int(DaemonRig.partitions))
+        #expect(instance.metric("meterd_sink_rows_uncertain", "sink=\"books\"") == 0, "\(instance.explanation())")
+        #expect(instance.metric("meterd_sink_rows_parked", "sink=\"books\"") == 0, "\(instance.explanation())")
+        try rig.waitUntilConserved(instance)
+        try instance.stopGracefully()
+        #expect(rig.differences(publisher.expected) == [])
+      } catch {
+        instance.kill()
+        try? publisher.stop()
+        throw error
+      }
+      publisher.close()
+      try rig.close()
+    }
+  }
+}
