@@ -17,7 +17,8 @@ EVENTS = number("EVENTS", 10_000_000)
 ROUNDS = number("ROUNDS", 3)
 CONSUMERS = number("CONSUMERS", max(1, min(4, (os.cpu_count() or 2) // 2)))
 SINK = os.environ.get("SINK") or "webhook"
-MAX_ROWS = number("MAX_ROWS", 15_000)
+MAX_ROWS = number("MAX_ROWS", 18_000)
+INTERVAL = os.environ.get("INTERVAL") or "2s"
 
 
 def say(text):
@@ -128,7 +129,7 @@ def main():
             many.append(consume_only(topic, CONSUMERS))
             say(f"round {index + 1}: C consume-only, {CONSUMERS} handles: {rate(many[-1]):,.0f}/s")
         run = DaemonRun(KAFKA, METERD, WORK, topic, f"{NAME}-{index}", events, consumers=CONSUMERS, sink=SINK,
-                        max_rows=MAX_ROWS, interval="1s", expect=expect)
+                        max_rows=MAX_ROWS, interval=INTERVAL, expect=expect)
         daemon.append(run.until_settled())
         say(f"round {index + 1}: meterd: " + ", ".join(
             f"{phase} {rate(daemon[-1][phase]):,.0f}/s" for phase in ("counted", "cut", "settled")))
@@ -142,7 +143,7 @@ def main():
     details(daemon)
     if os.environ.get("PROFILE"):
         run = DaemonRun(KAFKA, METERD, WORK, topic, f"{NAME}-profile", events, consumers=CONSUMERS, sink=SINK,
-                        max_rows=MAX_ROWS, interval="1s", expect=None)
+                        max_rows=MAX_ROWS, interval=INTERVAL, expect=None)
         print(run.profile())
     if number("MEMORY_EVENTS", 2_000_000):
         memory(number("MEMORY_EVENTS", 2_000_000))
