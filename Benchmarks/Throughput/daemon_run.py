@@ -1,5 +1,5 @@
 """One run of `meterd run` with a fresh group and fresh storage, watched from outside."""
-import json, os, re, shutil, subprocess, tempfile, time, urllib.request
+import json, os, re, shutil, socket, subprocess, tempfile, time, urllib.request
 from collections import defaultdict
 
 TICK = os.sysconf("SC_CLK_TCK")
@@ -19,6 +19,16 @@ def exact(text):
     return sign * (int(whole) * 10**9 + int(part.ljust(9, "0") or 0))
 
 
+def free_ports(count):
+    sockets = [socket.socket() for _ in range(count)]
+    for one in sockets:
+        one.bind(("127.0.0.1", 0))
+    ports = [one.getsockname()[1] for one in sockets]
+    for one in sockets:
+        one.close()
+    return ports
+
+
 class Failed(Exception):
     pass
 
@@ -30,10 +40,10 @@ class DaemonRun:
         self.log = open(f"{self.folder}/log", "wb")
         self.rows = f"{self.folder}/rows"
         self.fake = None
-        self.port = 20000 + os.getpid() % 20000
+        self.port, self.fake_port = free_ports(2)
         sink_lines = "provider: log"
         if sink == "webhook":
-            sink_lines = (f"provider: webhook, url: 'http://127.0.0.1:{self.port + 1}/usage', secret: whsec_fake, "
+            sink_lines = (f"provider: webhook, url: 'http://127.0.0.1:{self.fake_port}/usage', secret: whsec_fake, "
                           "idempotency_window: 7d, rate: {requests_per_second: 1000}")
         with open(f"{self.folder}/meterd.yaml", "w") as file:
             file.write(f"""
@@ -47,7 +57,7 @@ log: {{level: warning}}
 
     def start(self):
         if self.sink == "webhook":
-            self.fake = subprocess.Popen([self.meterd, "fake", "webhook", "--listen", f"127.0.0.1:{self.port + 1}"],
+            self.fake = subprocess.Popen([self.meterd, "fake", "webhook", "--listen", f"127.0.0.1:{self.fake_port}"],
                                          stderr=self.log)
         self.daemon = subprocess.Popen([self.meterd, "run", "--config", f"{self.folder}/meterd.yaml"],
                                        stdout=open(self.rows, "wb"), stderr=self.log)
@@ -84,18 +94,18 @@ log: {{level: warning}}
         text = get(f"http://127.0.0.1:{self.port}/metrics")
         return [float(value) for value in re.findall(rf"^{name}(?:{{[^}}]*}})? (\S+)$", text, re.M)]
 
-    def threads(self):
-        """CPU seconds by kind of thread."""
-        spent = defaultdict(float)
+    def library_seconds(self):
+        """CPU seconds of librdkafka's threads: they live as long as the process, meterd's own come and go."""
+        spent = 0.0
         for thread in os.listdir(f"/proc/{self.daemon.pid}/task"):
             try:
                 with open(f"/proc/{self.daemon.pid}/task/{thread}/stat") as file:
                     text = file.read()
             except OSError:
                 continue
-            name, fields = text[text.index("(") + 1:text.rindex(")")], text[text.rindex(")") + 2:].split()
-            kind = "librdkafka's threads" if name.startswith("rdk:") else "meterd's threads"
-            spent[kind] += (int(fields[11]) + int(fields[12])) / TICK
+            if text[text.index("(") + 1:].startswith("rdk:"):
+                fields = text[text.rindex(")") + 2:].split()
+                spent += (int(fields[11]) + int(fields[12])) / TICK
         return spent
 
     def usage(self):
@@ -116,18 +126,18 @@ log: {{level: warning}}
 
     def phase(self, at, start):
         """What was spent from the last look that saw no event counted until now."""
-        now, threads = self.usage(), self.threads()
+        now = self.usage()
+        cpu, library = now["cpu_seconds"] - start["cpu_seconds"], self.library_seconds() - start["library_seconds"]
         return {"events": self.events, "seconds": at - start["at"], "rss_peak_bytes": now["rss_peak_bytes"],
-                "cpu_seconds": now["cpu_seconds"] - start["cpu_seconds"],
-                "written_bytes": now["written_bytes"] - start["written_bytes"],
-                "threads": {name: threads[name] - start["threads"].get(name, 0) for name in threads}}
+                "cpu_seconds": cpu, "threads": {"librdkafka's threads": library, "meterd's threads": cpu - library},
+                "written_bytes": now["written_bytes"] - start["written_bytes"]}
 
     def wait_for_first_event(self):
         """The last look before the first event was counted; the clock starts there, so never too late."""
         start = None
         while True:
             at = time.monotonic()
-            spent = {"at": at, "threads": self.threads(), **self.usage()}
+            spent = {"at": at, "library_seconds": self.library_seconds(), **self.usage()}
             status = self.status()
             if status and any(p["position"] > 0 for p in status["partitions"]):
                 return start or spent
@@ -171,7 +181,7 @@ log: {{level: warning}}
     def settled_totals(self):
         totals = defaultdict(int)
         if self.fake:
-            for row in json.loads(get(f"http://127.0.0.1:{self.port + 1}/_fake/totals"))["totals"]:
+            for row in json.loads(get(f"http://127.0.0.1:{self.fake_port}/_fake/totals"))["totals"]:
                 totals[row["customer"], row["meter"]] += exact(row["value"])
             return totals
         keys = set()
