@@ -1,0 +1,8 @@
+"""Creates the benchmark's topics."""
+from confluent_kafka.admin import AdminClient, NewTopic
+
+
+def create_topic(bootstrap, name, partitions):
+    admin = AdminClient({"bootstrap.servers": bootstrap})
+    for future in admin.create_topics([NewTopic(name, partitions, 1)]).values():
+        future.result(30)

@@ -1,0 +1,155 @@
+"""The rounds of the throughput benchmark; `run` prepares what it needs and calls it."""
+import json, os, shutil, signal, statistics, subprocess, sys, time
+
+from daemon_run import DaemonRun
+from kafka_topics import create_topic
+
+KAFKA, METERD, WORK = os.environ["KAFKA"], os.environ["METERD"], os.environ["WORK"]
+HERE = os.path.dirname(os.path.abspath(__file__))
+NAME = f"throughput-{int(time.time())}"
+
+
+def number(name, default):
+    return int(os.environ.get(name) or default)
+
+
+EVENTS = number("EVENTS", 10_000_000)
+ROUNDS = number("ROUNDS", 3)
+CONSUMERS = number("CONSUMERS", max(1, min(4, (os.cpu_count() or 2) // 2)))
+SINK = os.environ.get("SINK") or "webhook"
+MAX_ROWS = number("MAX_ROWS", 18_000)
+INTERVAL = os.environ.get("INTERVAL") or "2s"
+
+
+def say(text):
+    print(text, file=sys.stderr, flush=True)
+
+
+def load(topic, events, expect, *more):
+    subprocess.run([METERD, "load", "--bootstrap-servers", KAFKA, "--topic", topic, "--events", str(events),
+                    "--expect", expect, *more], check=True, stdout=sys.stderr)
+
+
+def consume_only(topic, handles):
+    out = subprocess.run([f"{WORK}/consume", KAFKA, topic, str(handles)], check=True, capture_output=True, text=True)
+    return json.loads(out.stdout)
+
+
+def python_consumer(topic, events):
+    folder = f"{WORK}/python"
+    shutil.rmtree(folder, ignore_errors=True)
+    os.mkdir(folder)
+    out = subprocess.run([sys.executable, f"{HERE}/python_consumer.py", KAFKA, topic, folder, str(events)],
+                         check=True, capture_output=True, text=True)
+    return json.loads(out.stdout)
+
+
+def rate(run):
+    return run["events"] / run["seconds"]
+
+
+def line(name, runs, base):
+    rates = [rate(run) for run in runs]
+    shares = [r / b for r, b in zip(rates, base)] if len(base) == len(rates) else [rates[0] / statistics.median(base)]
+    cpu = statistics.median(run["cpu_seconds"] / run["events"] * 1e9 for run in runs)
+    written = statistics.median(run.get("written_bytes", 0) / run["events"] for run in runs)
+    rss = max(run["rss_peak_bytes"] for run in runs) / 2**20
+    print(f"| {name} | {statistics.median(rates):,.0f} | {statistics.median(shares):.2f} | {cpu:,.0f} | {written:,.1f} | {rss:,.0f} |")
+
+
+def table(one, many, daemon, python):
+    base = [rate(run) for run in one]
+    print("| what | events/s | of one-handle consume-only | CPU ns/event | bytes written/event | RSS MiB, peak |")
+    print("|---|---|---|---|---|---|")
+    line("C consume-only, 1 handle", one, base)
+    if CONSUMERS > 1:
+        line(f"C consume-only, {CONSUMERS} handles", many, base)
+    phases = (("counted", "every event counted"), ("cut", "every event counted, durable, in a cut read back"),
+              ("settled", f"all settled at the local {SINK} sink"))
+    for phase, words in phases:
+        line(f"meterd, {CONSUMERS} handle(s): {words}", [run[phase] for run in daemon], base)
+    line("Python confluent-kafka + LMDB", [python], base)
+    cut = [rate(run["cut"]) for run in daemon]
+    ratio = lambda others: statistics.median(a / b for a, b in zip(cut, others))
+    print(f"\nmeterd (in a cut) / C consume-only: {ratio(base):.2f} of 1 handle"
+          + (f", {ratio([rate(run) for run in many]):.2f} of {CONSUMERS} handles" if CONSUMERS > 1 else "")
+          + f"; meterd / Python: {statistics.median(cut) / rate(python):.0f}")
+
+
+def stages(daemon):
+    print("\nWhere meterd's CPU goes, ns an event until the last cut (median of the rounds):")
+    for name in sorted({name for run in daemon for name in run["cut"]["threads"]}):
+        spent = statistics.median(run["cut"]["threads"].get(name, 0) / run["cut"]["events"] * 1e9 for run in daemon)
+        print(f"  {name}: {spent:,.0f}")
+
+
+def details(daemon):
+    for index, run in enumerate(daemon):
+        print(f"round {index + 1}: cuts a partition {run['cuts']}, ready after {run['ready_seconds']:.1f} s, "
+              f"{run['duplicates']:,} duplicates, {run['rows_settled']:,} rows settled, totals at the sink equal to the "
+              f"expected ones: {run['exact']}, huge pages {run['huge_page_bytes'] / 2**20:,.0f} MiB")
+        if min(run["cuts"]) < 5:
+            print("  fewer than 5 cuts in a partition: lower MAX_ROWS", file=sys.stderr)
+    last = daemon[-1]
+    print(f"dedup: {last['dedup_bytes'] / max(1, last['dedup_keys']) * 1e6 / 2**20:,.0f} MiB a million keys "
+          f"({last['dedup_keys']:,.0f} keys held)")
+
+
+def memory(events):
+    """Many customers and no cut: what keys and open rows take."""
+    topic = f"{NAME}-memory"
+    create_topic(KAFKA, topic, 4)
+    load(topic, events, f"{WORK}/memory.json", "--customers", "10000000", "--features", "100", "--duplicates", "0%")
+    run = DaemonRun(KAFKA, METERD, WORK, topic, f"{NAME}-memory", events, consumers=CONSUMERS, sink="log",
+                    max_rows=10_000_000, interval="1h", expect=None)
+    found = run.until_counted()
+    rows, keys = found["open_rows"], found["dedup_keys"]
+    rest = found["rss_bytes"] - found["rss_before_bytes"] - found["dedup_bytes"]
+    print(f"memory at {keys:,.0f} keys and {rows:,.0f} open rows: RSS {found['rss_bytes'] / 2**20:,.0f} MiB, of which "
+          f"{found['rss_before_bytes'] / 2**20:,.0f} before the first event and {found['dedup_bytes'] / 2**20:,.0f} dedup: "
+          f"{found['dedup_bytes'] / keys * 1e6 / 2**20:,.0f} MiB a million keys, at most {rest / rows * 1e6 / 2**20:,.0f} "
+          f"MiB a million open rows (read-ahead of the fetcher included)")
+
+
+def main():
+    topic, expect = os.environ.get("TOPIC"), os.environ.get("EXPECT") or f"{WORK}/expected.json"
+    if not topic:
+        topic = f"{NAME}-usage"
+        create_topic(KAFKA, topic, 4)
+        say(f"loading {EVENTS:,} events into {topic}")
+        load(topic, EVENTS, expect)
+    say("one read to warm the page cache")
+    events = consume_only(topic, 1)["events"]
+    one, many, daemon = [], [], []
+    load_before = os.getloadavg()
+    for index in range(ROUNDS):
+        one.append(consume_only(topic, 1))
+        say(f"round {index + 1}: C consume-only, 1 handle: {rate(one[-1]):,.0f}/s")
+        if CONSUMERS > 1:
+            many.append(consume_only(topic, CONSUMERS))
+            say(f"round {index + 1}: C consume-only, {CONSUMERS} handles: {rate(many[-1]):,.0f}/s")
+        run = DaemonRun(KAFKA, METERD, WORK, topic, f"{NAME}-{index}", events, consumers=CONSUMERS, sink=SINK,
+                        max_rows=MAX_ROWS, interval=INTERVAL, expect=expect)
+        daemon.append(run.until_settled())
+        say(f"round {index + 1}: meterd: " + ", ".join(
+            f"{phase} {rate(daemon[-1][phase]):,.0f}/s" for phase in ("counted", "cut", "settled")))
+    say("Python")
+    python = python_consumer(topic, min(events, number("PYTHON_EVENTS", 300_000)))
+    print(f"{events:,} events of {one[0]['value_bytes'] / events:.0f} bytes, 4 partitions, lz4, one broker, "
+          f"{os.cpu_count()} cores shared with it, librdkafka {one[0]['librdkafka']}; medians of {ROUNDS} rounds; "
+          f"load average {load_before[0]:.1f} before, {os.getloadavg()[0]:.1f} after\n")
+    table(one, many, daemon, python)
+    stages(daemon)
+    details(daemon)
+    if os.environ.get("PROFILE"):
+        run = DaemonRun(KAFKA, METERD, WORK, topic, f"{NAME}-profile", events, consumers=CONSUMERS, sink=SINK,
+                        max_rows=MAX_ROWS, interval=INTERVAL, expect=None)
+        print(run.profile())
+    if number("MEMORY_EVENTS", 2_000_000):
+        memory(number("MEMORY_EVENTS", 2_000_000))
+    sys.exit(0 if all(run["exact"] for run in daemon) else 65)
+
+
+if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    main()
