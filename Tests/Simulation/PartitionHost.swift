@@ -110,6 +110,7 @@ final class PartitionHost {
     case .ended(let reason):
       world.trace?("\(world.now) \(process.name)/\(partition) ended \(reason)")
       isClosed = true
+      if reason == .closed { break }
       process.after(world.delay(3_000)) { [process, partition] in process.open(partition) }
     case .drained: break
     }
