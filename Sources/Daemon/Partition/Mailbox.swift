@@ -10,6 +10,8 @@ final class Mailbox<Letter: Sendable>: Sendable {
   private struct State {
     var letters: [Letter] = []
     var isScheduled = false
+    /// A turn was asked for while one was going on.
+    var isWanted = false
     var waitingIn: PartitionStream?
   }
   private let state = Mutex(State())
@@ -42,6 +44,7 @@ final class Mailbox<Letter: Sendable>: Sendable {
   /// Makes a turn come, letters or not.
   func wake() {
     let schedules = state.withLock { state in
+      state.isWanted = state.isScheduled
       defer { state.isScheduled = true }
       return !state.isScheduled
     }
@@ -51,6 +54,7 @@ final class Mailbox<Letter: Sendable>: Sendable {
   /// All letters so far; by the worker.
   func take() -> [Letter] {
     state.withLock { state in
+      state.isWanted = false
       defer { state.letters = [] }
       return state.letters
     }
@@ -62,7 +66,8 @@ final class Mailbox<Letter: Sendable>: Sendable {
   /// Ends a turn: another one comes at once if `again` or a letter has come meanwhile; else the worker is idle.
   func endTurn(again: Bool) {
     let schedules = state.withLock { state in
-      state.isScheduled = again || !state.letters.isEmpty
+      state.isScheduled = again || state.isWanted || !state.letters.isEmpty
+      state.isWanted = false
       return state.isScheduled
     }
     if schedules { schedule() }
