@@ -99,7 +99,7 @@ def memory(events):
     """Many customers and no cut: what keys and open rows take."""
     topic = f"{NAME}-memory"
     create_topic(KAFKA, topic, 4)
-    load(topic, events, f"{WORK}/memory.json", "--customers", "10000000", "--features", "100", "--duplicates", "0%")
+    load(topic, events, f"{WORK}/memory.json", "--customers", "10000000", "--duplicates", "0%")
     run = DaemonRun(KAFKA, METERD, WORK, topic, f"{NAME}-memory", events, consumers=CONSUMERS, sink="log",
                     max_rows=10_000_000, interval="1h", expect=None)
     found = run.until_counted()

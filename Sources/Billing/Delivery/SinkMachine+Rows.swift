@@ -72,7 +72,7 @@ extension SinkMachine {
   func backOff(_ row: DeliveryRow, until instant: Int64) {
     row.notBefore = instant
     setStage(row, .backingOff)
-    timers.push((instant, row))
+    timers.push(RowTimer(due: instant, row: row))
   }
 
   /// In doubt at a provider that would book twice: left alone until the lease, the request and a minute of ledger time
@@ -81,7 +81,7 @@ extension SinkMachine {
     guard let doubt = row.doubt else { return makeReady(row) }
     row.notBefore = row.partition.clock.elapsed(whenEarliestReaches: holdEnd(doubt))
     setStage(row, .held)
-    timers.push((row.notBefore, row))
+    timers.push(RowTimer(due: row.notBefore, row: row))
   }
 
   private func holdEnd(_ doubt: Doubt) -> Int64 {
@@ -92,7 +92,9 @@ extension SinkMachine {
   /// A new attempt of unknown outcome: the row must be looked at before its key is forgotten.
   func doubtChanged(_ row: DeliveryRow) {
     guard let doubt = row.doubt, let usable = usableWindow else { return }
-    timers.push((row.partition.clock.elapsed(whenLatestReaches: doubt.firstLedgerMilliseconds + usable), row))
+    timers.push(
+      RowTimer(
+        due: row.partition.clock.elapsed(whenLatestReaches: doubt.firstLedgerMilliseconds + usable), row: row))
   }
 
   /// The provider's window less the margin; nil where keys are never forgotten.
@@ -196,7 +198,7 @@ extension SinkMachine {
     if let ahead = contract.timestamps.newestAheadMilliseconds, timestamp - ahead > clock.earliest(now) {
       row.notBefore = clock.elapsed(whenEarliestReaches: timestamp - ahead)
       setStage(row, .waiting)
-      timers.push((row.notBefore, row))
+      timers.push(RowTimer(due: row.notBefore, row: row))
       return false
     }
     return true

@@ -22,11 +22,11 @@ public final class SinkMachine {
   var lanes: [Lane.Key: Lane] = [:]
 
   /// Rows that are due, oldest timestamp first.
-  var ready = BinaryHeap<DeliveryRow>(precedes: DeliveryRow.precedes)
+  var ready = RowHeap()
   /// Rows to look at again, by elapsed time.
-  var timers = BinaryHeap<(due: Int64, row: DeliveryRow)>(precedes: { $0.due < $1.due })
+  var timers = BinaryHeap<RowTimer>()
   /// Rows without an outcome by timestamp; emptied lazily.
-  var oldest = BinaryHeap<DeliveryRow>(precedes: DeliveryRow.precedes)
+  var oldest = RowHeap()
   var rowCount = 0
   /// Rows that are planned or in flight.
   var rowsWithSending = 0
