@@ -58,13 +58,10 @@ final class DeliveryRow {
   /// Never attempted by us in this process, and not in doubt from before.
   var isFresh: Bool { failures == 0 && doubt == nil }
 
-  /// Oldest timestamp first; ties by partition and place, so that runs repeat.
-  static func precedes(_ left: DeliveryRow, _ right: DeliveryRow) -> Bool {
-    if left.row.timestampMilliseconds != right.row.timestampMilliseconds {
-      return left.row.timestampMilliseconds < right.row.timestampMilliseconds
-    }
-    if left.partition.number != right.partition.number { return left.partition.number < right.partition.number }
-    return left.row.reference < right.row.reference
+  var order: RowOrder {
+    RowOrder(
+      timestampMilliseconds: row.timestampMilliseconds, partition: partition.number, row: row.reference.row,
+      claim: row.reference.claim)
   }
 }
 
@@ -78,7 +75,7 @@ final class Lane {
   /// One of its rows has a SENDING or is in flight.
   var isBusy = false
   /// Rows that were due while it was busy.
-  var queued = BinaryHeap<DeliveryRow>(precedes: DeliveryRow.precedes)
+  var queued = RowHeap<RowOrder>()
   /// Rows that exist; with none the lane is forgotten.
   var rows = 0
 
