@@ -57,52 +57,12 @@ final class DeliveryRow {
 
   /// Never attempted by us in this process, and not in doubt from before.
   var isFresh: Bool { failures == 0 && doubt == nil }
-}
 
-/// Rows by age: oldest timestamp first; ties by partition and place, so that runs repeat.
-struct RowHeap {
-  /// A row and, copied since it never changes, what it is ordered by.
-  private struct Entry: HeapElement {
-    let timestampMilliseconds: Int64
-    let partition: Int32
-    let reference: RowReference
-    let row: DeliveryRow
-
-    static func precedes(_ left: Entry, _ right: Entry) -> Bool {
-      if left.timestampMilliseconds != right.timestampMilliseconds {
-        return left.timestampMilliseconds < right.timestampMilliseconds
-      }
-      if left.partition != right.partition { return left.partition < right.partition }
-      return left.reference < right.reference
-    }
+  var order: RowOrder {
+    RowOrder(
+      timestampMilliseconds: row.timestampMilliseconds, partition: partition.number, row: row.reference.row,
+      claim: row.reference.claim)
   }
-
-  private var heap = BinaryHeap<Entry>()
-
-  var count: Int { heap.count }
-  var isEmpty: Bool { heap.isEmpty }
-  var first: DeliveryRow? { heap.first?.row }
-
-  mutating func push(_ row: DeliveryRow) {
-    heap.push(
-      Entry(
-        timestampMilliseconds: row.row.timestampMilliseconds, partition: row.partition.number,
-        reference: row.row.reference, row: row))
-  }
-
-  @discardableResult
-  mutating func popFirst() -> DeliveryRow? { heap.popFirst()?.row }
-
-  /// Drops rows that are no longer wanted, in linear time.
-  mutating func removeAll(where isVoid: (DeliveryRow) -> Bool) { heap.removeAll { isVoid($0.row) } }
-}
-
-/// A row that is looked at again at an instant.
-struct RowTimer: HeapElement {
-  let due: Int64
-  let row: DeliveryRow
-
-  static func precedes(_ left: RowTimer, _ right: RowTimer) -> Bool { left.due < right.due }
 }
 
 /// The rows of one customer and meter, across partitions, where only one may be in flight.
@@ -115,7 +75,7 @@ final class Lane {
   /// One of its rows has a SENDING or is in flight.
   var isBusy = false
   /// Rows that were due while it was busy.
-  var queued = RowHeap()
+  var queued = RowHeap<RowOrder>()
   /// Rows that exist; with none the lane is forgotten.
   var rows = 0
 

@@ -15,7 +15,9 @@ extension SinkRow {
     let row = ledgerRow.row
     self.init(
       reference: ledgerRow.reference, key: ledgerRow.key, customer: row.customer, meter: row.meter,
-      dimensions: (NamedDimensions.decode(row.dimensions) ?? []).compactMap { RowDimension(name: $0.name, value: $0.value) },
+      dimensions: (NamedDimensions.decode(row.dimensions) ?? []).compactMap {
+        RowDimension(name: $0.name, value: $0.value)
+      },
       value: row.value, timestampMilliseconds: row.timestampMilliseconds, events: row.events, doubt: doubt,
       mayBeKnown: ledgerRow.hasEarlierAttempts)
   }

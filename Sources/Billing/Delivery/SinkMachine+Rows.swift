@@ -20,9 +20,9 @@ extension SinkMachine {
       }
       return
     }
-    oldest.push(row)
+    oldest.push(row, row.order)
     if row.doubt != nil { doubtChanged(row) }
-    if row.doubt != nil, contract.idempotency.needsQuarantine { hold(row) } else { ready.push(row) }
+    if row.doubt != nil, contract.idempotency.needsQuarantine { hold(row) } else { ready.push(row, row.order) }
   }
 
   /// An attempt that is under way goes on to its end; its facts are the ledger's to weigh.
@@ -66,13 +66,13 @@ extension SinkMachine {
 
   func makeReady(_ row: DeliveryRow) {
     setStage(row, .ready)
-    ready.push(row)
+    ready.push(row, row.order)
   }
 
   func backOff(_ row: DeliveryRow, until instant: Int64) {
     row.notBefore = instant
     setStage(row, .backingOff)
-    timers.push(RowTimer(due: instant, row: row))
+    timers.push(row, instant)
   }
 
   /// In doubt at a provider that would book twice: left alone until the lease, the request and a minute of ledger time
@@ -81,7 +81,7 @@ extension SinkMachine {
     guard let doubt = row.doubt else { return makeReady(row) }
     row.notBefore = row.partition.clock.elapsed(whenEarliestReaches: holdEnd(doubt))
     setStage(row, .held)
-    timers.push(RowTimer(due: row.notBefore, row: row))
+    timers.push(row, row.notBefore)
   }
 
   private func holdEnd(_ doubt: Doubt) -> Int64 {
@@ -92,9 +92,7 @@ extension SinkMachine {
   /// A new attempt of unknown outcome: the row must be looked at before its key is forgotten.
   func doubtChanged(_ row: DeliveryRow) {
     guard let doubt = row.doubt, let usable = usableWindow else { return }
-    timers.push(
-      RowTimer(
-        due: row.partition.clock.elapsed(whenLatestReaches: doubt.firstLedgerMilliseconds + usable), row: row))
+    timers.push(row, row.partition.clock.elapsed(whenLatestReaches: doubt.firstLedgerMilliseconds + usable))
   }
 
   /// The provider's window less the margin; nil where keys are never forgotten.
@@ -110,9 +108,7 @@ extension SinkMachine {
   }
 
   func runTimers() {
-    while let timer = timers.first, timer.due <= now {
-      timers.popFirst()
-      let row = timer.row
+    while let due = timers.firstKey, due <= now, let row = timers.popFirst() {
       switch row.stage {
       case .ready, .backingOff, .probe:
         if isPastWindow(row) {
@@ -147,7 +143,7 @@ extension SinkMachine {
         continue
       }
       if let lane = row.lane, lane.isBusy {
-        lane.queued.push(row)
+        lane.queued.push(row, row.order)
         continue
       }
       guard isSendable(row) else {
@@ -163,7 +159,7 @@ extension SinkMachine {
   /// Puts back what ``popSendable()`` gave and no batch took.
   func unpop(_ row: DeliveryRow) {
     row.lane?.isBusy = false
-    ready.push(row)
+    ready.push(row, row.order)
   }
 
   /// Judges a row by its doubt and its timestamp; one that may not be sent has been dealt with.
@@ -198,7 +194,7 @@ extension SinkMachine {
     if let ahead = contract.timestamps.newestAheadMilliseconds, timestamp - ahead > clock.earliest(now) {
       row.notBefore = clock.elapsed(whenEarliestReaches: timestamp - ahead)
       setStage(row, .waiting)
-      timers.push(RowTimer(due: row.notBefore, row: row))
+      timers.push(row, row.notBefore)
       return false
     }
     return true
@@ -217,7 +213,7 @@ extension SinkMachine {
     guard let lane, !lane.isBusy else { return }
     while let next = lane.queued.popFirst() {
       guard next.stage == .ready else { continue }
-      ready.push(next)
+      ready.push(next, next.order)
       return
     }
   }

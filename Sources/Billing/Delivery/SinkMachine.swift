@@ -22,11 +22,11 @@ public final class SinkMachine {
   var lanes: [Lane.Key: Lane] = [:]
 
   /// Rows that are due, oldest timestamp first.
-  var ready = RowHeap()
+  var ready = RowHeap<RowOrder>()
   /// Rows to look at again, by elapsed time.
-  var timers = BinaryHeap<RowTimer>()
+  var timers = RowHeap<Int64>()
   /// Rows without an outcome by timestamp; emptied lazily.
-  var oldest = RowHeap()
+  var oldest = RowHeap<RowOrder>()
   var rowCount = 0
   /// Rows that are planned or in flight.
   var rowsWithSending = 0
@@ -257,7 +257,7 @@ public final class SinkMachine {
   /// Forgets heap entries of rows that are gone, once they are the greater part.
   private func compact() {
     if oldest.count > 2 * rowCount + 1_024 { oldest.removeAll { $0.stage == .gone } }
-    if timers.count > 4 * rowCount + 1_024 { timers.removeAll { $0.row.stage == .gone } }
+    if timers.count > 4 * rowCount + 1_024 { timers.removeAll { $0.stage == .gone } }
     if ready.count > 2 * rowCount + 1_024 { ready.removeAll { $0.stage == .gone } }
   }
 
@@ -270,7 +270,7 @@ public final class SinkMachine {
       guard let instant else { return }
       next = min(next ?? .max, instant)
     }
-    consider(timers.first?.due)
+    consider(timers.firstKey)
     consider(dueDone.first.map { $0.since + DeliveryLimits.doneDelayMilliseconds })
     consider(pendingOrder.first.map { $0.requestedAt + DeliveryLimits.slowAppendMilliseconds })
     consider(sendWake)
