@@ -1,6 +1,5 @@
 internal import CCurl
 internal import Glibc
-import Synchronization
 
 /// How a client connects.
 public struct HTTPClientOptions: Sendable {
@@ -48,12 +47,12 @@ public struct HTTPClientError: Error, CustomStringConvertible {
 /// not block. All methods may be called from any thread. Redirects are replies like others; nothing is retried.
 public final class HTTPClient: Sendable {
   private let loop: HTTPClientLoop
-  private let thread: Mutex<pthread_t?>
+  private let thread: Locked<pthread_t?>
 
   /// Starts the client's thread.
   public init(_ options: HTTPClientOptions = HTTPClientOptions()) throws(HTTPClientError) {
     loop = try HTTPClientLoop(options)
-    thread = Mutex(nil)
+    thread = Locked(nil)
     var id = pthread_t()
     let context = Unmanaged.passRetained(loop)
     let code = pthread_create(&id, nil, httpClientThread, context.toOpaque())
@@ -97,7 +96,7 @@ private final class HTTPClientLoop: @unchecked Sendable {
   }
 
   private let options: HTTPClientOptions
-  private let inbox = Mutex(Inbox())
+  private let inbox = Locked(Inbox())
   private let multi: UnsafeMutableRawPointer
   /// Transfers that libcurl holds, by their easy handle.
   private var active: [UnsafeMutableRawPointer: HTTPTransfer] = [:]

@@ -1,7 +1,6 @@
 internal import CMicroHTTPD
 internal import Dispatch
 internal import Glibc
-import Synchronization
 
 /// How a server listens and what it bears.
 public struct HTTPServerOptions: Sendable {
@@ -33,7 +32,7 @@ public final class HTTPServer: Sendable {
   /// The port that it listens on, also where 0 was asked for.
   public let port: Int
   private let core: HTTPServerCore
-  private let handles: Mutex<Handles?>
+  private let handles: Locked<Handles?>
 
   /// What must be given back, once. `@unchecked Sendable`: the daemon's pointer is only passed around under the lock.
   private struct Handles: @unchecked Sendable {
@@ -59,7 +58,7 @@ public final class HTTPServer: Sendable {
       Glibc.close(socket)
       throw HTTPServerError.setup(listen: listen, detail: "libmicrohttpd could not start (threads, file descriptors?)")
     }
-    handles = Mutex(Handles(daemon: daemon, socket: socket))
+    handles = Locked(Handles(daemon: daemon, socket: socket))
   }
 
   deinit { stop(grace: .zero) }
@@ -82,7 +81,7 @@ public final class HTTPServer: Sendable {
 final class HTTPServerCore: Sendable {
   let maxBodyBytes: Int
   let handler: @Sendable (ServerRequest, Responder) -> Void
-  private let state = Mutex(State())
+  private let state = Locked(State())
   private let allDone = DispatchSemaphore(value: 0)
 
   private struct State {

@@ -1,5 +1,4 @@
 internal import CCurl
-import Synchronization
 
 /// One exchange under way: the request's C memory, and what has arrived so far.
 ///

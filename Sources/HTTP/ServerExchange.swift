@@ -1,6 +1,5 @@
 internal import CMicroHTTPD
 internal import Glibc
-import Synchronization
 
 /// One request and its answer, from the request line to the last byte of the reply.
 ///
@@ -26,9 +25,10 @@ final class ServerExchange: @unchecked Sendable {
     case done
   }
 
-  private let core: HTTPServerCore
+  /// Let go once the request is completed: a responder that someone keeps must not keep the server's handler.
+  private var core: HTTPServerCore?
   private let target: String
-  private let phase = Mutex(Phase.open)
+  private let phase = Locked(Phase.open)
   /// The connection, while `phase` says suspended: it lives as long. Touched only under that lock.
   private var suspended: OpaquePointer?
   private var hasHeaders = false
@@ -62,7 +62,8 @@ final class ServerExchange: @unchecked Sendable {
   /// The connection is through with this request: answers from now on are too late.
   func complete() {
     phase.withLock { $0 = .done }
-    core.end(self)
+    core?.end(self)
+    core = nil
   }
 
   /// One call of libmicrohttpd: first with the headers, then with pieces of the body, then with none, and once more
@@ -71,6 +72,7 @@ final class ServerExchange: @unchecked Sendable {
     _ connection: OpaquePointer, method: UnsafePointer<CChar>?, upload: UnsafePointer<CChar>?,
     size: UnsafeMutablePointer<Int>
   ) -> MHD_Result {
+    guard let core else { return .NO }
     if !hasHeaders {
       hasHeaders = true
       let declared =
@@ -126,7 +128,7 @@ final class ServerExchange: @unchecked Sendable {
     guard let response else { return .NO }
     defer { MHD_destroy_response(response) }
     for (name, value) in answer.headers { MHD_add_response_header(response, name, value) }
-    if core.isStopping { MHD_add_response_header(response, "Connection", "close") }
+    if core?.isStopping ?? true { MHD_add_response_header(response, "Connection", "close") }
     return MHD_queue_response(connection, UInt32(answer.status), response)
   }
 

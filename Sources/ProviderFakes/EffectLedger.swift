@@ -1,4 +1,4 @@
-import Synchronization
+internal import HTTP
 
 /// One customer's total of one meter, as the provider has booked it.
 public struct FakeTotal: Sendable, Equatable {
@@ -79,7 +79,7 @@ public final class EffectLedger: Sendable {
   /// How many calls are kept; the oldest go first.
   public static let callsKept = 2000
 
-  private let state = Mutex(State())
+  private let state = Locked(State())
   private let record: RecordFile?
 
   init(record: RecordFile?) { self.record = record }

@@ -1,6 +1,5 @@
 internal import Dispatch
 internal import HTTP
-import Synchronization
 
 /// A provider's own part: its rules and its words.
 protocol ProviderRules: AnyObject, Sendable {
@@ -30,9 +29,9 @@ final class FakeHost: Sendable {
   let clock: @Sendable () -> Int64
   private let latency: Duration
   private let hold: (@Sendable (_ complete: @escaping @Sendable () -> Void) -> Void)?
-  private let server = Mutex<HTTPServer?>(nil)
+  private let server = Locked<HTTPServer?>(nil)
   /// Answers that an outage withholds: kept, since a dropped responder answers by itself.
-  private let withheld = Mutex<[Responder]>([])
+  private let withheld = Locked<[Responder]>([])
 
   init(_ options: FakeServerOptions) throws(RecordFileError) {
     var record: RecordFile?

@@ -1,4 +1,4 @@
-import Synchronization
+internal import HTTP
 
 /// Decides, request by request, what goes wrong. The n-th request's fate is a function of the seed and n.
 public final class FaultInjector: Sendable {
@@ -55,9 +55,9 @@ public final class FaultInjector: Sendable {
     var outageEnd: ContinuousClock.Instant?
   }
 
-  private let state: Mutex<State>
+  private let state: Locked<State>
 
-  public init(_ spec: FaultSpec = .none) { state = Mutex(State(spec: spec)) }
+  public init(_ spec: FaultSpec = .none) { state = Locked(State(spec: spec)) }
 
   /// Replaces the specification; the count of requests starts anew, and a drawn outage ends.
   public func setSpec(_ spec: FaultSpec) {

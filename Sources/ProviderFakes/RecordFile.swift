@@ -1,5 +1,5 @@
 internal import Glibc
-import Synchronization
+internal import HTTP
 
 /// The file of `--record` could not be opened.
 public struct RecordFileError: Error, Sendable, CustomStringConvertible {
@@ -12,7 +12,7 @@ public struct RecordFileError: Error, Sendable, CustomStringConvertible {
 /// appending: it is whole, and it is there once the reply goes out, whoever is killed next.
 final class RecordFile: Sendable {
   private let descriptor: Int32
-  private let problem = Mutex<String?>(nil)
+  private let problem = Locked<String?>(nil)
 
   /// Why a line could not be written; nil while all were. From then on the record proves nothing.
   var failure: String? { problem.withLock { $0 } }

@@ -99,7 +99,7 @@ struct RunnerTests {
     )
     try fake.start(listen: "127.0.0.1:0")
     defer { fake.stop() }
-    let rows = usage(300) { Quantity(Int64($0 % 7) - 1) }.filter { $0.value != .zero }
+    let rows = usage(120) { Quantity(Int64($0 % 7) - 1) }.filter { $0.value != .zero }
     let configuration = SinkConfiguration(
       name: "stripe", provider: "stripe", url: fake.baseURL, secret: Secret("sk_live_fake"))
     let ledger = try await run(configuration, rows)

@@ -82,6 +82,29 @@ struct SendingTests {
     #expect(harness.sent.first?.keys == ["k0.1"])
   }
 
+  @Test("A partition whose ledger is slow does not hold up the others")
+  func slowLedger() {
+    let harness = Harness(contract(concurrency: 2), partitions: 2)
+    harness.answersSendings = false
+    harness.open(0, [row(0), row(1)])
+    #expect(harness.sendings.count == 1)
+    harness.open(1, [row(0, claim: 1), row(1, claim: 1)])
+    harness.sendings.removeAll { $0.partition == 1 }
+    let slow = harness.sendings
+    harness.sendings.removeAll()
+    harness.answersSendings = true
+    harness.run(for: 6_000) { while !harness.requests.isEmpty { harness.reply(200) } }
+    #expect(harness.outcomes.isEmpty == harness.sent.isEmpty)
+    harness.give(.claimStands(1, rows: [row(2, claim: 1)]))
+    harness.run(for: 1_000) { while !harness.requests.isEmpty { harness.reply(200) } }
+    #expect(harness.sent.contains { $0.keys == ["k1.2"] })
+    harness.sendings = slow
+    harness.answerSendings()
+    harness.run(for: 1_000) { while !harness.requests.isEmpty { harness.reply(200) } }
+    #expect(harness.outcomes[ref(0)] == .delivered)
+    #expect(harness.machine.status().requestsInFlight == 0)
+  }
+
   @Test("UNSENT names exactly the rows whose attempt is proven without effect")
   func provenWithoutEffect() {
     for reply in [

@@ -11,6 +11,8 @@ final class World {
     var partitions: Int32 = 3
     var rows = 40
     var minutes: Int64 = 30
+    /// The provider is away: it answers nothing but 503, and nothing has effect.
+    var outage: Range<Int64>?
   }
 
   /// What the ledger says of a row.
@@ -120,7 +122,10 @@ final class World {
       // The former owner goes on for a while as if nothing had happened.
       let successor = newLife()
       take(partition, successor)
-      if let former = owner { at(now + between(0...90_000)) { [self] in give(former, .partitionClosed(partition)) } }
+      guard let former = owner, let lost = former.nonces[partition] else { break }
+      at(now + between(0...90_000)) { [self] in
+        if former.nonces[partition] == lost { give(former, .partitionClosed(partition)) }
+      }
     default:
       guard let former = owner else { break }
       give(former, .partitionDraining(partition))
@@ -139,6 +144,8 @@ final class World {
     let own = nonce
     let asked = now
     at(now + between(1...50)) { [self] in
+      // It died before its OWNER landed: the group gives the partition to another.
+      guard life.isAlive else { return take(partition, newLife()) }
       owners[partition] = (life, own)
       let landed = epoch + now
       at(now + between(0...50)) { [self] in
@@ -205,7 +212,9 @@ final class World {
       // Now and then the read-back takes longer than the lease.
       let delay = now < calmFrom && chance(2) ? between(0...80_000) : between(0...20)
       at(now + delay) { [self] in
-        let isWhole = sending.rows.allSatisfy { ledger[partition]?[$0]?.verdict == nil }
+        let decided = sending.rows.filter { ledger[partition]?[$0]?.verdict != nil }
+        let isWhole = decided.isEmpty
+        for row in decided { give(life, .rowGone(partition, row)) }
         give(
           life,
           stands && isWhole
@@ -229,18 +238,29 @@ final class World {
       for row in unsent.rows { ledger[partition]?[row]?.attempts.removeAll { $0.identity == unsent.sending } }
     case .done(let done):
       for row in done.rows {
+        // A DONE of an attempt that an UNSENT voided says nothing.
         guard var folded = ledger[partition]?[row.reference],
           folded.attempts.contains(where: { $0.identity == done.sending })
-        else {
-          problems.append("DONE of \(row.reference) names no attempt")
-          continue
-        }
+        else { continue }
         let rank = ["uncertain": 0, "rejected": 1, "delivered": 2, "alreadyDelivered": 2]
         let outcome = "\(row.outcome)"
         if rank[outcome, default: 0] > rank[folded.verdict ?? "", default: -1] {
           folded.verdict = outcome
           ledger[partition]?[row.reference] = folded
-          if let owner = owners[partition]?.life { give(owner, .rowGone(partition, row.reference)) }
+          if !isOwner, chance(50), let owner = owners[partition]?.life {
+            give(owner, .rowGone(partition, row.reference))
+          }
+        }
+      }
+      // Read back by its own partition: a row that is not at rest after all comes again.
+      guard isOwner, let owner = owners[partition]?.life else { return }
+      let rows = done.rows.map(\.reference)
+      at(now + between(0...20)) { [self] in
+        guard owners[partition]?.life === owner else { return }
+        for row in rows {
+          if let folded = ledger[partition]?[row], !folded.isAtRest {
+            give(owner, .rowRetried(partition, open(folded)))
+          }
         }
       }
     case .park(let park):
@@ -288,6 +308,10 @@ final class World {
   ) {
     let isCalm = now >= calmFrom
     let end = firstByte + between(5...300)
+    if let outage = setup.outage, outage.contains(now) {
+      note(keys)
+      return reply(end, .response(.init(status: 503)))
+    }
     switch isCalm ? 99 : Int.random(in: 0..<100, using: &random) {
     case 0..<6: return reply(firstByte, .notSent(code: "connect"))
     case 6..<12: return reply(end, .response(.init(status: 429, headers: [.init("Retry-After", "\(between(0...5))")])))

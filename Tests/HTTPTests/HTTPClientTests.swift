@@ -1,6 +1,5 @@
 import Foundation
 import HTTP
-import Synchronization
 import Testing
 
 @Suite struct HTTPClientTests {
@@ -191,7 +190,7 @@ import Testing
     let server = RawServer { _ in .hang }
     defer { server.stop() }
     let client = try HTTPClient(HTTPClientOptions(maxConnectionsPerHost: 1))
-    let kinds = Mutex<[HTTPFailure.Kind?]>([])
+    let kinds = Locked<[HTTPFailure.Kind?]>([])
     for _ in 0..<5 {
       client.send(HTTPRequest(method: "POST", url: server.url, body: [1])) { result in
         kinds.withLock { $0.append(result.failure) }

@@ -1,7 +1,6 @@
 import Dispatch
 import Foundation
 import HTTP
-import Synchronization
 import Testing
 
 @Suite struct HTTPServerTests {
@@ -19,7 +18,7 @@ import Testing
   }
 
   @Test func aRequestArrivesAsSent() async throws {
-    let seen = Mutex<ServerRequest?>(nil)
+    let seen = Locked<ServerRequest?>(nil)
     try await withServer({ request, responder in
       seen.withLock { $0 = request }
       responder.respond(ServerResponse(status: 202, headers: [("X-Reply", "yes")], body: request.body))
@@ -62,7 +61,7 @@ import Testing
   }
 
   @Test func aBodyBeyondTheLimitIsRefusedUnseen() async throws {
-    let handled = Mutex(0)
+    let handled = Locked(0)
     try await withServer(
       { request, responder in
         handled.withLock { $0 += 1 }
@@ -171,14 +170,14 @@ import Testing
   }
 
   @Test func stoppingWaitsForAnswersUnderWay() async throws {
-    let pending = Mutex<[Responder]>([])
+    let pending = Locked<[Responder]>([])
     let server = try HTTPServer(listen: "127.0.0.1:0") { _, responder in pending.withLock { $0.append(responder) } }
     let client = try HTTPClient()
     defer { client.close() }
     let url = "http://127.0.0.1:\(server.port)/"
     async let result = client.send(HTTPRequest(method: "GET", url: url))
     while pending.withLock({ $0.isEmpty }) { await Task.yield() }
-    let stopped = Mutex(false)
+    let stopped = Locked(false)
     async let stopping: Void = withCheckedContinuation { continuation in
       OwnThread.detach {
         server.stop(grace: .seconds(30))
@@ -196,7 +195,7 @@ import Testing
   }
 
   @Test func whatIsStillPendingAfterTheGraceGets503() async throws {
-    let pending = Mutex<[Responder]>([])
+    let pending = Locked<[Responder]>([])
     let server = try HTTPServer(listen: "127.0.0.1:0") { _, responder in pending.withLock { $0.append(responder) } }
     let client = try HTTPClient()
     defer { client.close() }

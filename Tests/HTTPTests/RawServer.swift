@@ -1,6 +1,6 @@
 import Dispatch
 import Glibc
-import Synchronization
+internal import HTTP
 
 /// A server on a bare socket, which does to each request exactly what a test says: no library decides for it.
 final class RawServer: Sendable {
@@ -30,7 +30,7 @@ final class RawServer: Sendable {
 
   let port: Int
   private let listener: Int32
-  private let state = Mutex(State())
+  private let state = Locked(State())
   private let script: @Sendable (Int) -> Action
 
   /// `script` is given the number of the request, from 0, over all connections.

@@ -1,7 +1,6 @@
 import Foundation
 import HTTP
 import ProviderFakes
-import Synchronization
 import Testing
 
 @Suite struct StripeFakeTests {
@@ -138,8 +137,8 @@ import Testing
 
   @Test func oneCallAtATimeForACustomerAndMeter() async throws {
     // Calls of cus_1 are held until the test lets them go.
-    let held = Mutex<[@Sendable () -> Void]>([])
-    let isHolding = Mutex(true)
+    let held = Locked<[@Sendable () -> Void]>([])
+    let isHolding = Locked(true)
     func make(_ options: FakeServerOptions) throws -> StripeFake {
       var options = options
       options.hold = { complete in
@@ -159,6 +158,7 @@ import Testing
       let other = [("identifier", "c"), ("payload[stripe_customer_id]", "cus_2")]
       #expect(await client.send(stripeEvent(fake, other)).status == 200)
       for complete in held.withLock({ $0 }) { complete() }
+      held.withLock { $0.removeAll() }  // they keep the fake, which keeps this
       #expect(await first.status == 200)
       #expect(await client.send(stripeEvent(fake, [("identifier", "b")])).status == 200)
       #expect(total(fake, "cus_1", "api") == "84")

@@ -1,7 +1,6 @@
 import Foundation
 import HTTP
 import ProviderFakes
-import Synchronization
 
 extension HTTPClient {
   func send(_ request: HTTPRequest) async -> HTTPResult {
@@ -29,8 +28,8 @@ extension HTTPResult {
 
 /// A clock that tests move: Unix milliseconds.
 final class TestClock: Sendable {
-  private let now: Mutex<Int64>
-  init(_ start: Int64 = 1_800_000_000_000) { now = Mutex(start) }
+  private let now: Locked<Int64>
+  init(_ start: Int64 = 1_800_000_000_000) { now = Locked(start) }
   var milliseconds: Int64 { now.withLock { $0 } }
   var seconds: Int64 { milliseconds / 1000 }
   func advance(seconds: Int64) { now.withLock { $0 += seconds * 1000 } }

@@ -118,6 +118,9 @@ final class PartitionHost {
   // MARK: Ledger
 
   private func readLedger(_ reading: Int) {
+    if ledgerEnd == nil, ledgerCursor >= world.ledgers[partition].end {
+      return world.ledgers[partition].waiting.append { [weak self] in self?.readLedger(reading) }
+    }
     later(10) { [unowned self] in
       guard reading == ledgerReading else { return }
       let entries = world.ledgers[partition].entries(from: ledgerCursor, limit: Int(world.random.pick(1...30)))
@@ -217,6 +220,9 @@ final class PartitionHost {
     if machine.isCounting {
       let log = world.usage[partition]
       let (hole, views) = log.batch(from: cursor, below: log.end, limit: Int(world.random.pick(1...40)))
+      if views.isEmpty {
+        return log.waiting.append { [weak self] in self?.later(200) { [weak self] in self?.readUsage() } }
+      }
       // A hole at the end is known only when a record follows it.
       if !views.isEmpty {
         if hole > cursor { handle(.hole(from: cursor, to: hole, isVerified: true)) }

@@ -20,6 +20,8 @@ final class UsageLog {
 
   /// By offset; offsets without a record are holes.
   private(set) var records: [Record?] = []
+  /// Readers at the end: told once when there is more.
+  var waiting: [() -> Void] = []
   private var buffers: [UnsafeMutableRawBufferPointer] = []
 
   var end: Int64 { Int64(records.count) }
@@ -29,6 +31,13 @@ final class UsageLog {
     let key = copy(Array(customer.utf8))
     let view = RecordView(value: value, key: key, offset: end, timestampMilliseconds: timestamp)
     records.append(Record(view: view, meaning: meaning))
+  }
+
+  /// Tells the readers that wait at the end.
+  func tell() {
+    let told = waiting
+    waiting = []
+    for tell in told { tell() }
   }
 
   /// A transaction marker or an aborted record.

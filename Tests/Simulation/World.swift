@@ -99,6 +99,7 @@ final class World {
     for _ in 0..<count {
       let partition = Int.random(in: 0..<scenario.partitions, using: &random)
       generator.produce(into: usage[partition], now: now, using: &random)
+      usage[partition].tell()
     }
   }
 

@@ -6,6 +6,8 @@ public enum DeliveryLimits {
   public static let leaseMarginMilliseconds: Int64 = 60_000
   /// A SENDING covers at most what is sent in so long.
   public static let planMilliseconds: Int64 = 1_000
+  /// A SENDING that has not been read back after so long no longer holds up the planning of other partitions.
+  public static let slowAppendMilliseconds: Int64 = 5_000
   /// Rows in one SENDING, so that its record stays far below Kafka's limit of 1 MB.
   public static let sendingRows = 20_000
   /// Rows in one DONE.

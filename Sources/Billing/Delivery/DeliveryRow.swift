@@ -39,6 +39,8 @@ final class DeliveryRow {
   var failures = 0
   var firstFailureAt: Int64?
   var isDeferred = false
+  /// The ledger has its outcome already: it is forgotten as soon as its attempt is over.
+  var isDecided = false
   var notBefore: Int64 = 0
   /// The largest batch that it may be part of: shrinks when its batch is refused as a whole.
   var largestBatch: Int

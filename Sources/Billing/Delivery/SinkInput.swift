@@ -44,9 +44,13 @@ public enum SinkInput: Sendable {
   case sendingVoid(Int32, SendingToken)
   /// What became of a request.
   case reply(RequestID, ProviderReply)
-  /// A person's RESOLVE: this row is to be sent (again).
+  /// This row is to be brought to an outcome (again): after a person's RESOLVE, and after each of our own DONEs and PARKs
+  /// was folded, for those of its rows that the ledger does not hold for settled, parked or uncertain (a former owner's
+  /// UNSENT may have voided the SENDING that a DONE named). A row that is known here already is left as it is.
   case rowRetried(Int32, SinkRow)
-  /// The ledger has an outcome for this row that did not come from here: it is not sent any more.
+  /// The ledger has an outcome for this row that did not come from here (a person's, or a former owner's late DONE): it
+  /// is not sent any more. To be told at the latest before `sendingVoid` of a SENDING that named it, or the row is asked
+  /// for again and again.
   case rowGone(Int32, RowReference)
   /// The account that the credentials belong to, at the start and after each change.
   case accountKnown(String)

@@ -69,13 +69,33 @@ extension SinkMachine {
     let token = SendingToken(number: lastToken)
     let references = batches.flatMap { $0.rows.map(\.row.reference) }
     pending[token] = PendingSending(partition: partition, batches: batches, requestedAt: now, account: account)
+    pendingOrder.append((token, now))
     partition.sendingsPending += 1
-    unstartedBatches += batches.count
-    unstartedRows += references.count
+    countUnstarted(batches)
     rowsWithSending += references.count
     let sending = Sending(
       sink: name, account: account, leaseMilliseconds: DeliveryLimits.leaseMilliseconds, rows: references)
     actions.append(.append(partition.number, .sending(token, sending)))
+  }
+
+  func countUnstarted(_ batches: [Batch]) {
+    unstartedBatches += batches.count
+    unstartedRows += batches.reduce(0) { $0 + $1.rows.count }
+  }
+
+  /// A partition whose ledger is slow must not hold up the others: what it asked for is left out of the planning.
+  func noteSlowAppends() {
+    while let asked = pendingOrder.first {
+      guard let sending = pending[asked.token] else {
+        pendingOrder.popFirst()
+        continue
+      }
+      guard asked.requestedAt + DeliveryLimits.slowAppendMilliseconds <= now else { return }
+      pendingOrder.popFirst()
+      pending[asked.token]?.isSlow = true
+      unstartedBatches -= sending.batches.count
+      unstartedRows -= sending.batches.reduce(0) { $0 + $1.rows.count }
+    }
   }
 
   // MARK: What goes out within the next second

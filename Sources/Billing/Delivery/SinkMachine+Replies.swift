@@ -4,6 +4,7 @@ internal import Metering
 extension SinkMachine {
   func handleReply(_ id: RequestID, _ reply: ProviderReply) {
     guard let flight = inFlight.removeValue(forKey: id) else { return }
+    drawnWaits.removeAll(keepingCapacity: true)
     let batch = flight.batch
     let partition = batch.partition
     partition.requestsInFlight -= 1
@@ -105,13 +106,11 @@ extension SinkMachine {
   private func endAttempt(
     _ row: DeliveryRow, _ batch: Batch, code: String, provenWithoutEffect: Bool, next: (DeliveryRow) -> Void
   ) {
+    if provenWithoutEffect { attemptWithoutEffect(row, batch) } else { attemptInDoubt(row, batch) }
+    guard !row.isDecided else { return forget(row) }
     freeLane(row)
-    if provenWithoutEffect {
-      attemptWithoutEffect(row, batch)
-      return next(row)
-    }
+    if provenWithoutEffect { return next(row) }
     row.lastCode = code
-    attemptInDoubt(row, batch)
     guard contract.idempotency.needsQuarantine else { return next(row) }
     if row === probe {
       dropProbe()

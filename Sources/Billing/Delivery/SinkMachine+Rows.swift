@@ -29,7 +29,8 @@ extension SinkMachine {
   func rowGone(_ number: Int32, _ reference: RowReference) {
     guard let row = partitions[number]?.rows[reference] else { return }
     switch row.stage {
-    case .planned, .inFlight, .gone: break
+    case .planned, .inFlight: row.isDecided = true
+    case .gone: break
     case .ready, .backingOff, .waiting, .held, .probe, .shelved: forget(row)
     }
   }
@@ -242,7 +243,16 @@ extension SinkMachine {
       row.isDeferred = true
       emit(.rowDeferred(row.partition.number, row.row.reference, failures: row.failures, code: code))
     }
+    backOff(row, until: now + max(drawWait(row), waitMilliseconds ?? 0))
+  }
+
+  /// One draw for all rows of a reply that failed as often: scattered, a batch would come back as single requests.
+  private func drawWait(_ row: DeliveryRow) -> Int64 {
     let longest = row.isDeferred ? Backoff.longestDeferredMilliseconds : Backoff.longestMilliseconds
-    backOff(row, until: now + max(backoff.wait(failure: row.failures, longest: longest), waitMilliseconds ?? 0))
+    let key = row.isDeferred ? -row.failures : row.failures
+    if let drawn = drawnWaits[key] { return drawn }
+    let wait = backoff.wait(failure: row.failures, longest: longest)
+    drawnWaits[key] = wait
+    return wait
   }
 }

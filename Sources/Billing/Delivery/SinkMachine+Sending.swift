@@ -8,6 +8,7 @@ extension SinkMachine {
     // Unknown: its partition was closed since.
     guard let sending = pending.removeValue(forKey: token) else { return }
     let partition = sending.partition
+    if sending.isSlow { countUnstarted(sending.batches) }
     partition.sendingsPending -= 1
     touch(partition)
     partition.clock.note(
@@ -32,6 +33,7 @@ extension SinkMachine {
   /// It does not count: its rows are as they were.
   func sendingVoid(_ token: SendingToken) {
     guard let sending = pending.removeValue(forKey: token) else { return }
+    if sending.isSlow { countUnstarted(sending.batches) }
     sending.partition.sendingsPending -= 1
     touch(sending.partition)
     for batch in sending.batches {
@@ -67,6 +69,7 @@ extension SinkMachine {
 
   /// Back to where it was before it was planned.
   private func putBack(_ row: DeliveryRow, isProbe: Bool) {
+    guard !row.isDecided else { return forget(row) }
     freeLane(row)
     if isProbe, row === probe, !row.partition.isDraining {
       setStage(row, .probe)

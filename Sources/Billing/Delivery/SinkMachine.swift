@@ -32,6 +32,8 @@ public final class SinkMachine {
   var rowsWithSending = 0
 
   var pending: [SendingToken: PendingSending] = [:]
+  /// In the order asked for; some may have been answered.
+  var pendingOrder = FIFO<(token: SendingToken, requestedAt: Int64)>()
   var granted = FIFO<Batch>()
   var inFlight: [RequestID: Flight] = [:]
   /// Batches planned or granted, not yet sent.
@@ -45,6 +47,8 @@ public final class SinkMachine {
   var meanMilliseconds: Int64?
   var pausedUntil: Int64 = .min
   var rateLimitings = 0
+  /// The back-offs drawn for the reply at hand, by failure: rows that fail together are tried together.
+  var drawnWaits: [Int: Int64] = [:]
   var blockedSince: Int64?
   var rateLimitWaitMilliseconds: Int64 = 0
   /// When planning may find a token.
@@ -68,6 +72,8 @@ public final class SinkMachine {
     var batches: [Batch]
     var requestedAt: Int64
     var account: String
+    /// Its batches are left out of the unstarted ones for now.
+    var isSlow = false
   }
   struct Flight {
     var batch: Batch
@@ -133,6 +139,7 @@ public final class SinkMachine {
   private func advance() {
     runTimers()
     flushFacts()
+    noteSlowAppends()
     plan()
     if startSends() {
       // Rows came back unsent: they need another SENDING.
@@ -173,6 +180,7 @@ public final class SinkMachine {
     partition.isOpen = false
     for (token, sending) in pending where sending.partition === partition {
       pending[token] = nil
+      if sending.isSlow { countUnstarted(sending.batches) }
       for batch in sending.batches { forgetUnstarted(batch) }
     }
     for batch in granted.takeAll() {
@@ -264,6 +272,7 @@ public final class SinkMachine {
     }
     consider(timers.first?.due)
     consider(dueDone.first.map { $0.since + DeliveryLimits.doneDelayMilliseconds })
+    consider(pendingOrder.first.map { $0.requestedAt + DeliveryLimits.slowAppendMilliseconds })
     consider(sendWake)
     let due = next.map { max($0, now + 1) }
     guard due != lastWake else { return }

@@ -14,13 +14,18 @@ final class Mailbox<Letter: Sendable>: Sendable {
   }
   private let state = Mutex(State())
   private let queue: DispatchQueue
-  private let turn = Mutex<(@Sendable () -> Void)?>(nil)
+  private let turn = Mutex(Turn())
+
+  // In a struct: a closure that is itself a mutex's value is wrapped in two thunks more by every access.
+  private struct Turn {
+    var run: (@Sendable () -> Void)?
+  }
 
   /// A mailbox whose turns run on `queue`.
   init(queue: DispatchQueue) { self.queue = queue }
 
   /// What a turn does; set once, before the first letter.
-  func onTurn(_ run: @escaping @Sendable () -> Void) { turn.withLock { $0 = run } }
+  func onTurn(_ run: @escaping @Sendable () -> Void) { turn.withLock { $0.run = run } }
 
   /// Leaves a letter.
   func post(_ letter: Letter) {
@@ -78,7 +83,7 @@ final class Mailbox<Letter: Sendable>: Sendable {
   func endWaiting() { state.withLock { $0.waitingIn = nil } }
 
   private func schedule() {
-    guard let run = turn.withLock({ $0 }) else { return }
+    guard let run = turn.withLock({ $0.run }) else { return }
     queue.async(execute: run)
   }
 }

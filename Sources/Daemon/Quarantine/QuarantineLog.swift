@@ -24,7 +24,11 @@ public final class QuarantineLog: Sendable {
       var failure: KafkaError?
     }
     let partitions = Mutex<[Int32: Partition]>([:])
-    let changed = Mutex<(@Sendable (Int32) -> Void)?>(nil)
+    // In a struct: a closure that is itself a mutex's value is wrapped in two thunks more by every access.
+    struct Listener {
+      var notify: (@Sendable (Int32) -> Void)?
+    }
+    let listener = Mutex(Listener())
 
     func take(_ reports: [DeliveryReport]) {
       let touched = partitions.withLock { partitions in
@@ -41,7 +45,7 @@ public final class QuarantineLog: Sendable {
         }
         return touched
       }
-      guard let notify = changed.withLock({ $0 }) else { return }
+      guard let notify = listener.withLock({ $0.notify }) else { return }
       for partition in touched { notify(partition) }
     }
   }
@@ -70,7 +74,7 @@ public final class QuarantineLog: Sendable {
   }
 
   /// Is called, from the producer's thread, when acknowledgements or failures of a partition have come.
-  public func onChange(_ notify: @escaping @Sendable (Int32) -> Void) { state.changed.withLock { $0 = notify } }
+  public func onChange(_ notify: @escaping @Sendable (Int32) -> Void) { state.listener.withLock { $0.notify = notify } }
 
   /// Appends one event; copies it, and waits while the queue is full.
   ///

@@ -1,6 +1,5 @@
 internal import Foundation
 internal import HTTP
-import Synchronization
 
 /// Writing: meter events and their adjustments.
 extension StripeRules {

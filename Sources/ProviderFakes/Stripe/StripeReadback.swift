@@ -1,5 +1,4 @@
 internal import HTTP
-import Synchronization
 
 /// Reading: the account, the meters, and what was booked.
 extension StripeRules {

@@ -1,5 +1,4 @@
 internal import HTTP
-import Synchronization
 
 /// Stripe's rules: who may ask, how often, and what becomes of it.
 final class StripeRules: ProviderRules {
@@ -36,13 +35,13 @@ final class StripeRules: ProviderRules {
   let options: StripeFakeOptions
   let effects: EffectLedger
   let clock: @Sendable () -> Int64
-  let state: Mutex<State>
+  let state: Locked<State>
 
   init(_ options: StripeFakeOptions, _ effects: EffectLedger, _ clock: @escaping @Sendable () -> Int64) {
     self.options = options
     self.effects = effects
     self.clock = clock
-    state = Mutex(State(tokens: Double(options.requestsPerSecond), tokensAt: clock()))
+    state = Locked(State(tokens: Double(options.requestsPerSecond), tokensAt: clock()))
   }
 
   var asyncErrors: [StripeAsyncError] { state.withLock { $0.asyncErrors } }

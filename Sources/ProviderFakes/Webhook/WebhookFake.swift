@@ -1,6 +1,5 @@
 internal import Foundation
 public import HTTP
-import Synchronization
 
 /// How the receiver of meterd's signed webhook behaves.
 public struct WebhookFakeOptions: Sendable {
@@ -90,13 +89,13 @@ final class WebhookRules: ProviderRules {
   private let options: WebhookFakeOptions
   private let effects: EffectLedger
   private let clock: @Sendable () -> Int64
-  private let state: Mutex<State>
+  private let state: Locked<State>
 
   init(_ options: WebhookFakeOptions, _ effects: EffectLedger, _ clock: @escaping @Sendable () -> Int64) {
     self.options = options
     self.effects = effects
     self.clock = clock
-    state = Mutex(State(refusedCustomers: options.refusedCustomers))
+    state = Locked(State(refusedCustomers: options.refusedCustomers))
   }
 
   func setRefusedCustomers(_ customers: Set<String>) { state.withLock { $0.refusedCustomers = customers } }
