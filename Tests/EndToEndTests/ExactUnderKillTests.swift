@@ -54,7 +54,7 @@ private struct Chaos {
     try instance.waitUntilReady()
     note("ready")
     // The first one leaves a copy of the storage, for a later one to put back.
-    var rounds: [Round] = [.plain]
+    var rounds = Round.allCases.filter { $0 != .plain }.shuffled(using: &random) + [.plain]
     for kill in 1...max(1, kills) {
       // Each way comes up before one comes twice.
       if rounds.isEmpty { rounds = Round.allCases.shuffled(using: &random) }
