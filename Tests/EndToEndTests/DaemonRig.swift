@@ -18,6 +18,7 @@ final class DaemonRig {
   var featureLines = ["tokens: { aggregate: sum, dimensions: [model] }", "exports: { aggregate: sum }"]
   var flushLines = ["interval: 1s", "time_slot: 1h"]
   var sinks: Set<String> = ["stripe", "webhook"]
+  var eventLines: [String] = []
   static let partitions: Int32 = 4
   private static let secret = "whsec_end_to_end"
 
@@ -53,6 +54,7 @@ final class DaemonRig {
       "  path: \(storage(instance))", "flush:",
     ]
     lines += flushLines.map { "  \($0)" } + ["features:"] + featureLines.map { "  \($0)" }
+    if !eventLines.isEmpty { lines += ["events:"] + eventLines.map { "  \($0)" } }
     lines += ["http:", "  listen: 127.0.0.1:\(port)", "log: { level: info, format: text }", "sinks:"]
     if sinks.contains("stripe") {
       // It is told about three features, one under another name; what it does not list is not its own.

@@ -36,6 +36,7 @@ final class UsagePublisher: @unchecked Sendable {
 
   private var counts = (published: 0, duplicates: 0, aborted: 0)
   static let customers = 24
+  private static let features = ["api_calls", "tokens", "gpu_hours", "storage_gb", "exports"]
 
   init(_ rig: DaemonRig, seed: UInt64) throws {
     self.rig = rig
@@ -161,7 +162,7 @@ final class UsagePublisher: @unchecked Sendable {
     }
     if draw < 0.07 { return try send(producer, customer, "{\"idempotencyKey\":\"k\(number)\",") }
     let revert = draw < 0.12
-    let feature = ["api_calls", "tokens", "gpu_hours", "storage_gb", "exports"].randomElement(using: &random)!
+    let feature = Self.features[Int.random(in: 0..<Self.features.count, using: &random)]
     var units = Int128(Int.random(in: 1...500, using: &random)) * ExpectedTotals.one
     if feature == "gpu_hours" || feature == "storage_gb" {
       units += Int128(Int.random(in: 0..<1_000_000_000, using: &random))

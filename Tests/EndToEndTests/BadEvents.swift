@@ -1,0 +1,102 @@
+import Foundation
+import Kafka
+
+/// One record for each reason of the quarantine, by the contract's page on usage events.
+struct BadEvents {
+  /// Each reason code with a way to make such a record; `n` makes keys differ.
+  static let makers: [(reason: String, make: @Sendable (_ n: Int) -> BadRecord)] = [
+    ("empty_value", { _ in BadRecord("") }),
+    ("record_too_large", { n in good(n, more: ",\"filler\":\"\(String(repeating: "x", count: 70_000))\"") }),
+    ("malformed_json", { n in BadRecord("{\"idempotencyKey\":\"bad\(n)\",") }),
+    ("not_an_object", { n in BadRecord("[\(n)]") }),
+    ("missing_key", { _ in BadRecord("{\"customerId\":\"cus_1\",\"featureId\":\"api_calls\",\"amount\":1}") }),
+    ("missing_customer", { n in BadRecord("{\"idempotencyKey\":\"bad\(n)\",\"featureId\":\"f\",\"amount\":1}") }),
+    ("missing_feature", { n in BadRecord("{\"idempotencyKey\":\"bad\(n)\",\"customerId\":\"cus_1\",\"amount\":1}") }),
+    ("missing_quantity", { n in good(n, amount: nil) }),
+    ("wrong_type", { n in good(n, amount: "[1]") }),
+    ("field_too_long", { n in good(n, feature: String(repeating: "f", count: 257)) }),
+    ("field_empty", { n in good(n, feature: "") }),
+    ("ambiguous_field", { n in good(n, more: ",\"customer_id\":\"another\"") }),
+    ("quantity_not_exact", { n in good(n, amount: "0.0000000001") }),
+    ("quantity_out_of_range", { n in good(n, amount: "1e18") }),
+    ("quantity_negative", { n in good(n, amount: "-1") }),
+    ("time_invalid", { n in good(n, more: ",\"timestamp\":\"yesterday\"") }),
+    ("time_too_old", { n in good(n, more: ",\"timestamp\":\"2001-02-03T04:05:06Z\"") }),
+    ("time_too_new", { n in good(n, more: ",\"timestamp\":\"2201-02-03T04:05:06Z\"") }),
+    ("unknown_feature", { n in good(n, feature: "never_listed") }),
+    ("key_mismatch", { n in good(n, key: "cus_2") }),
+  ]
+
+  private static func good(
+    _ n: Int, feature: String = "api_calls", amount: String? = "1", more: String = "", key: String = "cus_1"
+  ) -> BadRecord {
+    let quantity = amount.map { ",\"amount\":\($0)" } ?? ""
+    return BadRecord(
+      "{\"idempotencyKey\":\"bad\(n)\",\"customerId\":\"cus_1\",\"featureId\":\"\(feature)\"\(quantity)\(more)}",
+      key: key)
+  }
+}
+
+struct BadRecord {
+  var value: String
+  var key: String
+  init(_ value: String, key: String = "cus_1") {
+    self.value = value
+    self.key = key
+  }
+}
+
+/// One record of the quarantine topic: where it came from, why it is there, and what it is.
+struct QuarantinedRecord: Hashable {
+  var partition: Int32
+  var offset: Int64
+  var reason: String
+  var value: String
+}
+
+extension DaemonRig {
+  /// Everything in the quarantine, repeats dropped as its readers must: by topic, partition and offset.
+  func quarantined() throws -> [QuarantinedRecord] {
+    let topic = "\(group).quarantine"
+    let admin = try Admin(properties: properties)
+    defer { admin.close() }
+    guard let metadata = try admin.topic(topic) else { return [] }
+    let reader = try ReaderHandle(properties: properties)
+    defer { reader.close() }
+    var found: [TopicPartition: [Int64: QuarantinedRecord]] = [:]
+    for partition in metadata.partitions.map(\.partition) {
+      let end = try admin.watermarks(topic: topic, partition: partition).high
+      var position = try admin.watermarks(topic: topic, partition: partition).low
+      let stream = try reader.start(topic: topic, partition: partition, offset: .offset(position))
+      defer { stream.stop() }
+      var batch = MessageBatch(capacity: 1_000)
+      let deadline = ContinuousClock.now + .seconds(20)
+      while position < end, ContinuousClock.now < deadline {
+        try stream.read(into: &batch, timeoutMilliseconds: 200)
+        for index in 0..<batch.count {
+          if let error = batch[index].error { throw error }
+          position = batch[index].offset + 1
+          let value = String(decoding: batch[index].value, as: UTF8.self)
+          var headers: [String: String] = [:]
+          for header in try batch[index].headers() {
+            headers[header.name] = header.value.map { String(decoding: $0, as: UTF8.self) }
+          }
+          guard let reason = headers["meterd_reason"], let source = headers["meterd_topic"],
+            let from = headers["meterd_partition"].flatMap({ Int32($0) }),
+            let offset = headers["meterd_offset"].flatMap({ Int64($0) })
+          else { throw EndToEndFailure(description: "a quarantined record lacks headers: \(headers)") }
+          let place = TopicPartition(topic: source, partition: from)
+          let record = QuarantinedRecord(partition: from, offset: offset, reason: reason, value: value)
+          if let earlier = found[place]?[offset], earlier != record {
+            throw EndToEndFailure(description: "two different quarantined records of \(place) at \(offset)")
+          }
+          found[place, default: [:]][offset] = record
+        }
+      }
+      guard position >= end else {
+        throw EndToEndFailure(description: "\(topic)[\(partition)] could be read up to \(position) of \(end) only")
+      }
+    }
+    return found.values.flatMap(\.values)
+  }
+}
