@@ -20,7 +20,9 @@ public final class FaultPoints: Sendable {
   /// The process's faults.
   public static let shared = FaultPoints()
 
-  private let handler = Mutex<(@Sendable (FaultPoint) -> LMDBError.Code?)?>(nil)
+  /// A closure that itself is a mutex's value would grow a thunk with every access.
+  private struct Handler { var code: (@Sendable (FaultPoint) -> LMDBError.Code?)? }
+  private let handler = Mutex(Handler())
 
   /// No faults.
   public init() {}
@@ -28,11 +30,11 @@ public final class FaultPoints: Sendable {
   /// Sets what happens at fault points: the code with which an operation fails, or `nil` to let it pass. Called on the
   /// queue of the operation.
   public func set(_ handler: (@Sendable (FaultPoint) -> LMDBError.Code?)?) {
-    self.handler.withLock { $0 = handler }
+    self.handler.withLock { $0.code = handler }
   }
 
   func check(_ point: FaultPoint) throws(LMDBError) {
-    let handler = handler.withLock { $0 }
+    let handler = handler.withLock { $0.code }
     if let code = handler?(point) { throw LMDBError(code, in: "fault point \(point.rawValue)") }
   }
 }

@@ -54,7 +54,9 @@ struct Judge {
   }
 
   func judge() throws(SimulationFailure) {
-    if let stop = world.stops.first { throw failure("stopped: \(stop.code.rawValue) at \(stop.offset): \(stop.detail)") }
+    if let stop = world.stops.first {
+      throw failure("stopped: \(stop.code.rawValue) at \(stop.offset): \(stop.detail)")
+    }
     var counted: [String: Int128] = [:]
     var folds: [LedgerFold] = []
     for partition in 0..<world.scenario.partitions {
@@ -71,7 +73,8 @@ struct Judge {
   ) throws(SimulationFailure) {
     guard let head = folded.fold.head, head.offset == lastOffset(partition) else {
       let states = world.processes.map { $0.hosts[partition]?.status ?? "none" }
-      throw failure("the head is \(folded.fold.head?.offset ?? -1), the log ends at \(lastOffset(partition)); hosts \(states)")
+      throw failure(
+        "the head is \(folded.fold.head?.offset ?? -1), the log ends at \(lastOffset(partition)); hosts \(states)")
     }
     if folded.fold.eventsImbalance != 0 { throw failure("events imbalance \(folded.fold.eventsImbalance)") }
     var cuts: [Oracle.Cut] = []
@@ -136,7 +139,8 @@ struct Judge {
             incarnation: fold.genesis?.incarnation ?? [], sink: sink.name, partition: fold.partition,
             reference: reference)
           if keys.contains(key) { continue }
-          let name = "\(String(decoding: row.row.customer, as: UTF8.self))|\(String(decoding: row.row.meter, as: UTF8.self))"
+          let name =
+            "\(String(decoding: row.row.customer, as: UTF8.self))|\(String(decoding: row.row.meter, as: UTF8.self))"
           observed[name, default: 0] += row.row.value.units
         }
       }
@@ -158,7 +162,9 @@ struct Judge {
         var finder = SnapshotFinder()
         var found: (payloads: [[UInt8]], through: Int64)?
         for entry in entries[Int(mark.firstOffset)...] where found == nil { found = finder.add(entry) }
-        guard let (payloads, through) = found else { throw failure("no snapshot where the fold says there is one, at \(mark.firstOffset)") }
+        guard let (payloads, through) = found else {
+          throw failure("no snapshot where the fold says there is one, at \(mark.firstOffset)")
+        }
         var from = try LedgerFold(snapshot: payloads, through: through, partition: Int32(partition))
         for entry in entries[Int(from.nextOffset)...] { _ = try from.apply(entry) }
         if from != fold { throw failure("the fold from the snapshot at \(mark.firstOffset) is another one") }

@@ -22,7 +22,6 @@ struct Oracle {
     var indexFrom: Int64?
   }
 
-
   /// What each cut must state.
   static func judge(log: UsageLog, sightings: Cut?, cuts: [Cut]) -> [Totals] {
     var clock: Int64 = 0
@@ -37,7 +36,9 @@ struct Oracle {
       var totals = Totals()
       for offset in cut.from..<cut.to {
         guard let record = log.records[Int(offset)] else { continue }
-        if record.view.timestampMilliseconds >= 0 { clock = max(clock, min(record.view.timestampMilliseconds, cut.cap)) }
+        if record.view.timestampMilliseconds >= 0 {
+          clock = max(clock, min(record.view.timestampMilliseconds, cut.cap))
+        }
         guard case .event(let key, let customer, let feature, let units, let isRevert) = record.meaning.kind else {
           totals.quarantined += 1
           continue

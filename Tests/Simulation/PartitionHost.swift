@@ -31,7 +31,8 @@ final class PartitionHost {
       partitionCount: Int32(world.scenario.partitions), instance: process.name, nonce: world.random.next(),
       fingerprintKey: world.random.bytes(16), incarnation: world.random.bytes(16), startOffset: 0, dedupFromOffset: 0,
       committed: world.committed[partition], local: process.disks[partition].state)
-    machine = PartitionMachine(facts: facts, rules: world.rules, settings: settings, mapCustomer: { _, customer in customer })
+    machine = PartitionMachine(
+      facts: facts, rules: world.rules, settings: settings, mapCustomer: { _, customer in customer })
   }
 
   func begin() {
@@ -233,7 +234,9 @@ final class PartitionHost {
         }
         usageCursor = hole + Int64(taken)
         carryOut()
-        if let lastQuarantined { later(200) { [unowned self] in handle(.quarantineAcknowledged(through: lastQuarantined + 1)) } }
+        if let lastQuarantined {
+          later(200) { [unowned self] in handle(.quarantineAcknowledged(through: lastQuarantined + 1)) }
+        }
       }
     }
     later(200) { [unowned self] in readUsage() }
@@ -246,7 +249,8 @@ extension StorageCommand {
     case .commit(let chunks, let state):
       let ranges = chunks.map { "[\($0.from), \($0.to)) \($0.sightings)" }.joined(separator: " ")
       return "commit \(ranges) head \(state.headOffset) next \(state.nextOffset)"
-    case .seal(let segment): return "seal bucket \(segment.bucket) keys \(segment.count) through \(segment.throughOffset)"
+    case .seal(let segment):
+      return "seal bucket \(segment.bucket) keys \(segment.count) through \(segment.throughOffset)"
     case .expire(let below): return "expire below \(below)"
     }
   }

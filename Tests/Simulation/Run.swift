@@ -43,7 +43,9 @@ struct Run {
     if let trace = world.trace {
       for (offset, record) in world.usage[0].records.enumerated() {
         guard let record else { continue }
-        trace("record \(offset) at \(record.view.timestampMilliseconds) \(String(decoding: record.view.value, as: UTF8.self))")
+        trace(
+          "record \(offset) at \(record.view.timestampMilliseconds) \(String(decoding: record.view.value, as: UTF8.self))"
+        )
       }
     }
     try Judge(world: world).judge()

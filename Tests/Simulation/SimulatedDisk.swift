@@ -10,7 +10,8 @@ struct SimulatedDisk {
     for chunk in new {
       chunks.append(
         [UInt8](unsafeUninitializedCapacity: chunk.byteCount) { buffer, count in
-          chunk.encode(into: UnsafeMutableRawBufferPointer(rebasing: UnsafeMutableRawBufferPointer(buffer)[..<chunk.byteCount]))
+          chunk.encode(
+            into: UnsafeMutableRawBufferPointer(rebasing: UnsafeMutableRawBufferPointer(buffer)[..<chunk.byteCount]))
           count = chunk.byteCount
         })
     }

@@ -71,7 +71,8 @@ final class SinkHost {
     if world.outages.contains(sink.name) {
       // Refused at once, or swallowed.
       return world.random.oneIn(2)
-        ? reply(request, .notSent(code: "connect"), after: 5) : reply(request, .ambiguous(code: "timeout"), after: timeout)
+        ? reply(request, .notSent(code: "connect"), after: 5)
+        : reply(request, .ambiguous(code: "timeout"), after: timeout)
     }
     let fate = world.isFaulty ? world.random.pick(0...99) : 99
     let there = world.delay(fate == 0 ? 4_000 : 50)

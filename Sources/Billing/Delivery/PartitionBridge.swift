@@ -51,7 +51,7 @@ extension SinkInput {
       ]
     case .sendingVoid(let token): return [.sendingVoid(partition, SendingToken(number: token))]
     case .rowChanged(let row): return [.rowRetried(partition, SinkRow(row))]
-    case .rowGone: return []
+    case .rowGone(let reference): return [.rowGone(partition, reference)]
     case .ledgerTime(let milliseconds, let appendedAt):
       return [
         .ledgerAnchor(partition, LedgerAnchor(ledgerMilliseconds: milliseconds, elapsedBeforeAppend: appendedAt))

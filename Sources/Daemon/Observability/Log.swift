@@ -68,7 +68,9 @@ public final class Log: Sendable {
   private let format: Format
   private let secrets: [String]
   private let now: @Sendable () -> Int64
-  private let write: Mutex<@Sendable ([UInt8]) -> Void>
+  /// A closure that itself is a mutex's value would grow a thunk with every access.
+  private struct Output { var write: @Sendable ([UInt8]) -> Void }
+  private let output: Mutex<Output>
 
   /// A log.
   ///
@@ -88,7 +90,7 @@ public final class Log: Sendable {
     // Longer ones first: one credential may be the start of another.
     self.secrets = secrets.map { $0.reveal() }.filter { $0.utf8.count >= 6 }.sorted { $0.utf8.count > $1.utf8.count }
     self.now = now
-    self.write = Mutex(write)
+    self.output = Mutex(Output(write: write))
   }
 
   /// Whether events of that level are written: for those that are costly to make.
@@ -99,7 +101,7 @@ public final class Log: Sendable {
     guard isEnabled(event.level) else { return }
     let time = Timestamp.rfc3339(milliseconds: now())
     let line = format == .json ? json(event, time: time) : text(event, time: time)
-    write.withLock { $0(Array(line.utf8)) }
+    output.withLock { $0.write(Array(line.utf8)) }
   }
 
   private func json(_ event: LogEvent, time: String) -> String {

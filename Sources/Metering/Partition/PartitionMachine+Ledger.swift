@@ -72,7 +72,10 @@ extension PartitionMachine {
     case .ignored(let why):
       emit(.report(.ignored(ledgerOffset: entry.offset, why: why)))
       if !sendings.isEmpty, let decoded = try? LedgerCodec.decode(entry.bytes) { voidSending(decoded.identity) }
-    case .genesis, .configuration, .chunk, .unsent, .done, .parked:
+    case .done(let sink, let rows), .parked(let sink, let rows):
+      // A former owner's late UNSENT may have come in between: such a row is to be sent after all.
+      for row in rows where !row.state.isAtRest { rowChanged(sink: sink, reference: row.reference) }
+    case .genesis, .configuration, .chunk, .unsent:
       break
     }
   }

@@ -33,7 +33,8 @@ extension PartitionMachine {
       }
     }
     let planner = RecoveryPlanner(
-      genesis: genesis, genesisOffset: fold.genesisOffset, head: head, cuts: fold.cuts, rules: rules, rulesDigest: rulesDigest, logStart: start,
+      genesis: genesis, genesisOffset: fold.genesisOffset, head: head, cuts: fold.cuts, rules: rules,
+      rulesDigest: rulesDigest, logStart: start,
       logEnd: end)
     let usable = localDiffers ? nil : facts.local
     let plan = planner.plan(local: usable?.incarnation == genesis.incarnation ? usable : nil)
@@ -140,7 +141,9 @@ extension PartitionMachine {
       counter?.restartRange(at: head.offset)
     }
     lastRecord = nil
-    if let former = fold.configurations[head.configuration], former.counting.bucketMilliseconds != rules.counting.bucketMilliseconds {
+    if let former = fold.configurations[head.configuration],
+      former.counting.bucketMilliseconds != rules.counting.bucketMilliseconds
+    {
       indexFromOffset = plan.replay.first?.from ?? head.offset
     }
     if plan.countFrom > max(head.offset, counter?.nextOffset ?? 0) {

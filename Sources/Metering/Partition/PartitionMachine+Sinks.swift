@@ -114,6 +114,8 @@ extension PartitionMachine {
     guard rows.count == pending.rows.count else {
       // A person decided about some of them in between: none is sent, and the sink asks again for the rest.
       append([.unsent(Unsent(sink: pending.sink, sending: identity, rows: rows))])
+      let standing = Set(rows)
+      for row in pending.rows where !standing.contains(row) { rowChanged(sink: pending.sink, reference: row) }
       return emit(.sink(name: pending.sink, .sendingVoid(token: pending.token)))
     }
     emit(
@@ -193,7 +195,9 @@ extension PartitionMachine {
 
   mutating func snapshotIfDue(now: Int64) {
     guard phase == .counting, snapshots.isDue(settings), fold.canSnapshot, !snapshots.isWriting else { return }
-    guard let records = SnapshotBuilder.records(of: fold, nonce: facts.nonce, firstSequence: nextSequence) else { return }
+    guard let records = SnapshotBuilder.records(of: fold, nonce: facts.nonce, firstSequence: nextSequence) else {
+      return
+    }
     nextSequence = records.nextSequence
     snapshots.isWriting = true
     append(encoded: records.records)

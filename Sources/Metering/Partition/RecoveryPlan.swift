@@ -18,7 +18,8 @@ public struct LocalSummary: Hashable, Sendable {
   public var ledgerDigest: Digest
 
   public init(
-    incarnation: [UInt8], configuration: Digest, bucketMilliseconds: Int64, headRecordOffset: Int64, headOffset: Int64, nextOffset: Int64,
+    incarnation: [UInt8], configuration: Digest, bucketMilliseconds: Int64, headRecordOffset: Int64, headOffset: Int64,
+    nextOffset: Int64,
     ledgerNextOffset: Int64, ledgerDigest: Digest
   ) {
     self.incarnation = incarnation

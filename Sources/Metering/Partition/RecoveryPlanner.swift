@@ -108,7 +108,8 @@ struct RecoveryPlanner {
 
 extension LedgerCut {
   var replayRange: ReplayRange {
-    ReplayRange(from: from, to: to, capMilliseconds: capMilliseconds, configuration: configuration,
+    ReplayRange(
+      from: from, to: to, capMilliseconds: capMilliseconds, configuration: configuration,
       headRecordOffset: sealOffset)
   }
 }

@@ -285,10 +285,10 @@ public struct PartitionCounter: ~Copyable, @unchecked Sendable {
   /// Sets this partition's share of `dedup.max_memory`, in bytes.
   public mutating func setMemoryLimit(_ bytes: Int) { index.memoryLimit = bytes }
 
-  /// Judges records under other rules from here on: at a cut only. The window must be the same, since another window
-  /// has other buckets: then a new counter is rebuilt from the records.
+  /// Judges records under other rules from here on: at a cut only. The buckets stay as long as they were when the
+  /// counter was made: in a rebuild for a changed window, old cuts' rules decode, and the new window holds the
+  /// sightings.
   public mutating func use(rules: CountingRules) {
-    precondition(rules.bucketMilliseconds == bucketMilliseconds, "a changed window needs the index rebuilt")
     self.rules = rules
     decoder = EventDecoder(rules: rules, partition: partition)
     slotEnd = .min
