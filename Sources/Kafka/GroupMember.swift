@@ -47,6 +47,7 @@ public final class GroupMember: Sendable {
   private let client: ClientHandle
   private let poll: PollThread
   private let jobs: JobQueue
+  private let events: MemberEvents
   private let stopping = Stopping()
 
   /// What a member is made of unless it is told otherwise. `session.timeout.ms` bounds how long a dead member's
@@ -79,6 +80,7 @@ public final class GroupMember: Sendable {
       rd_kafka_conf_set_rebalance_cb($0, memberRebalance)
     }
     let events = MemberEvents(handler: handler)
+    self.events = events
     client.setMember(events)
     // Errors and statistics then come to the same queue as the group's events.
     rd_kafka_poll_set_consumer(client.raw)
@@ -114,12 +116,21 @@ public final class GroupMember: Sendable {
     let doing = "commit offsets of \(topic) for group \(group)"
     let client = client
     let topic = topic
-    if poll.isCurrent { return try commitOffsets(offsets, of: topic, with: client, doing: doing) }
+    let events = events
+    // Judged on the member's thread, which is also the one that rejoins: a static member whose session has expired
+    // joins under a new id, and a commit under its old one is answered as a double's, which ends the handle for good.
+    @Sendable func commitUnlessLost() throws(KafkaError) {
+      if events.isLost {
+        throw KafkaError(.unknownMember, doing: doing, detail: "the assignment is lost", isRetriable: true)
+      }
+      try commitOffsets(offsets, of: topic, with: client, doing: doing)
+    }
+    if poll.isCurrent { return try commitUnlessLost() }
     if stopping.isSet { throw KafkaError(.wrongState, doing: doing, detail: "the member is closed") }
     let outcome = Outcome()
     jobs.add {
       do throws(KafkaError) {
-        try commitOffsets(offsets, of: topic, with: client, doing: doing)
+        try commitUnlessLost()
         outcome.set(.success(()))
       } catch {
         outcome.set(.failure(error))

@@ -9,6 +9,10 @@ final class MemberEvents: RebalanceDelegate {
   /// What is assigned now; `nil` between assignments. A lock only for the compiler: all runs on the member's thread.
   private let owned = Mutex<[Int32]?>(nil)
 
+  /// Whether the last assignment was lost: this member's id is void until the next one.
+  private let lost = Atomic(false)
+  var isLost: Bool { lost.load(ordering: .acquiring) }
+
   init(handler: @escaping @Sendable (GroupEvent) -> Void) { self.handler = handler }
 
   /// Serves a rebalance; called inside `rd_kafka_consumer_poll` and `rd_kafka_consumer_close`.
@@ -23,6 +27,7 @@ final class MemberEvents: RebalanceDelegate {
       let nothing = PartitionList()
       report(rd_kafka_assign(handle, nothing.raw), doing: "accept an assignment")
       owned.withLock { $0 = numbers }
+      lost.store(false, ordering: .releasing)
       handler(.assigned(numbers))
     case RD_KAFKA_RESP_ERR__REVOKE_PARTITIONS:
       let wasOwned = owned.withLock { owned in
@@ -30,6 +35,7 @@ final class MemberEvents: RebalanceDelegate {
         return owned != nil
       }
       // Otherwise a fatal error has been reported, and the loss with it.
+      if rd_kafka_assignment_lost(handle) != 0 { lost.store(true, ordering: .releasing) }
       if wasOwned { handler(rd_kafka_assignment_lost(handle) != 0 ? .lost(numbers) : .revoked(numbers)) }
       report(rd_kafka_assign(handle, nil), doing: "give up an assignment")
     default:

@@ -52,35 +52,41 @@ extension PartitionMachine {
 
   // MARK: Local state
 
-  /// Makes the counter that local state is restored into, or that a rebuild fills. Called by the storage's owner when
-  /// the folder is as the plan wants it, before ``restore(_:)`` and ``PartitionInput/storageOpened``.
-  ///
-  /// - Parameter sealed: the sealed segments that the plan keeps.
-  public mutating func prepare(sealed: [any SealedSegment]) {
-    guard case .opening(let plan) = phase, let genesis = fold.genesis, let head = fold.head,
-      let key = FingerprintKey(bytes: genesis.fingerprintKey)
-    else { return }
-    // Restored chunks bring their own place and clock.
-    let isRestored = plan.local != .rebuild
-    let start = CounterStart(
-      nextOffset: isRestored ? 0 : plan.replay.first?.from ?? head.offset,
-      clockMilliseconds: isRestored ? 0 : plan.clockMilliseconds ?? 0, capMilliseconds: head.capMilliseconds)
-    counter = PartitionCounter(
-      rules: rules.counting, partition: facts.partition, fingerprintKey: key, start: start, sealed: sealed,
-      memoryLimit: settings.memoryLimit, rowLimit: settings.maxRows)
-  }
+  /// Takes the sealed segments that the plan keeps. Called by the storage's owner when the folder is as the plan wants
+  /// it, before ``restore(_:)`` and ``PartitionInput/storageOpened``.
+  public mutating func prepare(sealed: [any SealedSegment]) { self.sealed = sealed }
 
   /// Takes one chunk of the journal, in order.
   public mutating func restore(_ chunk: JournalChunkView) throws(JournalCorruption) {
     guard let head = facts.local?.headOffset else { return }
+    // What lay before the first chunk is sealed, or left the window.
+    if counter == nil { makeCounter(from: chunk.from, clockMilliseconds: chunk.clockAtStart) }
     // A range that was frozen for a cut whose SEAL this state had not read back: its cut has to be made again.
     if let frozen = try counter?.restore(chunk, head: head) {
       pendingCut = PendingCut(frozen: frozen, lastRecord: nil, lastQuarantinedOffset: -1)
     }
   }
 
+  private mutating func makeCounter(from offset: Int64, clockMilliseconds: Int64) {
+    guard let genesis = fold.genesis, let head = fold.head, let key = FingerprintKey(bytes: genesis.fingerprintKey)
+    else { return }
+    let start = CounterStart(
+      nextOffset: offset, clockMilliseconds: clockMilliseconds, capMilliseconds: head.capMilliseconds)
+    counter = PartitionCounter(
+      rules: rules.counting, partition: facts.partition, fingerprintKey: key, start: start, sealed: sealed,
+      memoryLimit: settings.memoryLimit, rowLimit: settings.maxRows)
+    sealed = []
+  }
+
   mutating func storageOpened(now: Int64) {
-    guard case .opening(let plan) = phase else { return }
+    guard case .opening(let plan) = phase, let head = fold.head else { return }
+    if counter == nil {
+      // No chunk was restored: at the local head, or where the rebuild begins.
+      let localHead = plan.local == .rebuild ? nil : facts.local?.headOffset
+      makeCounter(
+        from: localHead ?? plan.replay.first?.from ?? head.offset,
+        clockMilliseconds: plan.clockMilliseconds ?? max(0, head.clockMilliseconds))
+    }
     phase = .replaying(plan, next: 0)
     replayNext(now: now)
   }

@@ -32,6 +32,8 @@ public struct PartitionMachine: ~Copyable {
   var phase = Phase.folding
   var fold: LedgerFold
   var counter: PartitionCounter?
+  /// Sealed segments, until the counter is made that looks them up.
+  var sealed: [any SealedSegment] = []
   var actions: [PartitionAction] = []
 
   // The ledger: what was appended and is not read back yet.
