@@ -59,8 +59,8 @@ private struct Chaos {
       // Each way comes up before one comes twice.
       if rounds.isEmpty { rounds = Round.allCases.shuffled(using: &random) }
       let round = rounds.removeLast()
-      if kill == 2 { rig.webhook.faults.setOutage(.dropped) }
-      if kill == 4 { rig.webhook.faults.setOutage(nil) }
+      if kill == kills / 3 { rig.webhook.faults.setOutage(.dropped) }
+      if kill == kills * 2 / 3 { rig.webhook.faults.setOutage(nil) }
       try die(round)
       note("kill \(kill): \(round), \(publisher.published) published")
       if kill == (kills + 1) / 2 { try stopLongerThanTheSession() }
