@@ -51,6 +51,9 @@ struct Run {
     try Judge(world: world).judge()
   }
 
+  /// A cut that holds other totals than the oracle says, which happens in few seeds.
+  static func isOpenDefect(_ failure: SimulationFailure) -> Bool { failure.what.hasPrefix("cut ") }
+
   // MARK: What goes wrong
 
   private mutating func disturb() {
