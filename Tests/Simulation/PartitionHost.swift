@@ -208,7 +208,7 @@ final class PartitionHost {
       carryOut()
       if isClosed { return }
       next += Int64(taken)
-      if taken == 0, next < to, machine.isReplaying, !views.isEmpty { continue }
+      if taken == 0, !views.isEmpty { break }
     }
     if next < to {
       later(20) { [unowned self] in replay(next, to) }

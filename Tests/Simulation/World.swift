@@ -83,11 +83,14 @@ final class World {
     rules = BillingRules(version: 1, counting: counting, sinks: scenario.sinks.map(\.rules))
   }
 
+  /// A run that has not come to rest by then never will.
+  static let stepLimit = 400_000
+
   func after(_ delay: Int64, _ run: @escaping () -> Void) { queue.schedule(at: now + max(0, delay), run) }
 
   /// Runs what is due until `time`.
   func run(until time: Int64) {
-    while let next = queue.nextTime, next <= time, let event = queue.pop() {
+    while steps < World.stepLimit, let next = queue.nextTime, next <= time, let event = queue.pop() {
       now = max(now, event.time)
       steps += 1
       event.run()
