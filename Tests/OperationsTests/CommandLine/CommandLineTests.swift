@@ -122,7 +122,4 @@ import Testing
     }
   }
 }
-#else
-@Test(.disabled("Package.swift does not let OperationsTests depend on meterd yet"))
-func commandLineTests() {}
 #endif
