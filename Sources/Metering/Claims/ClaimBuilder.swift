@@ -26,7 +26,7 @@ public struct ClaimContent: Hashable, Sendable {
 /// Merges the rows of cuts into one claim for one sink: routed, mapped to the provider's names, and fitted to what its
 /// contract takes. The same cuts, rules, carry and customer map give the same claim, byte for byte.
 ///
-/// Lifecycle: one `init`, ``add(cut:payloads:map:)`` for each cut in order, one ``finish()``.
+/// Lifecycle: one `init`, ``add(cut:payloads:features:map:)`` for each cut in order, one ``finish()``.
 public struct ClaimBuilder {
   private struct Key: Hashable {
     var customer: Int32
@@ -70,12 +70,17 @@ public struct ClaimBuilder {
 
   /// Merges the rows of one cut.
   ///
-  /// - Parameter map: the provider's name of a customer, or nil where the customer map has none. Asked once for each
-  ///   customer of the claim.
+  /// - Parameters:
+  ///   - features: what the configuration of *this cut* says of features: it names the dimensions whose values the cut's
+  ///     rows carry. The head's may name others.
+  ///   - map: the provider's name of a customer, or nil where the customer map has none. Asked once for each customer of
+  ///     the claim.
   public mutating func add(
-    cut number: UInt64, payloads: [[UInt8]], map: ([UInt8]) -> [UInt8]?
+    cut number: UInt64, payloads: [[UInt8]], features: [String: FeatureRule], map: ([UInt8]) -> [UInt8]?
   ) throws(ClaimError) {
     var overflow: CutRow?
+    var isNameless = false
+    let names = Self.dimensionNames(features)
     for payload in payloads {
       // What the ordinals of this payload stand for here; -1: not routed to this sink.
       var series: [(meter: Int32, dimensions: Int32)] = []
@@ -83,7 +88,13 @@ public struct ClaimBuilder {
       var customer: Int32 = 0
       do {
         try CutChunk.forEachRow(in: payload) { row, ordinal, seriesIndex in
-          if seriesIndex == series.count { series.append(route(row.feature, row.dimensions)) }
+          if seriesIndex == series.count {
+            guard let named = NamedDimensions.encode(row.dimensions, names: names[row.feature] ?? []) else {
+              isNameless = true
+              return series.append((-1, 0))
+            }
+            series.append(route(row.feature, named))
+          }
           let (meter, dimension) = series[seriesIndex]
           if meter < 0 {
             guard let sum = skipped.adding(row.quantity) else {
@@ -104,7 +115,17 @@ public struct ClaimBuilder {
         throw .damagedRows(cut: number, error)
       }
     }
+    if isNameless {
+      throw .damagedRows(cut: number, .malformed("a row's dimensions are not those of the cut's configuration"))
+    }
     if let overflow { throw .overflow(customer: overflow.customer, meter: overflow.feature) }
+  }
+
+  /// Which dimensions a feature has, where it has any. By bytes, as ``featureNames``.
+  private static func dimensionNames(_ features: [String: FeatureRule]) -> [[UInt8]: [String]] {
+    var names: [[UInt8]: [String]] = [:]
+    for (feature, rule) in features where !rule.dimensions.isEmpty { names[Array(feature.utf8)] = rule.dimensions }
+    return names
   }
 
   private mutating func route(_ feature: [UInt8], _ dimension: [UInt8]) -> (meter: Int32, dimensions: Int32) {

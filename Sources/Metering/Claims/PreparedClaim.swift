@@ -27,7 +27,7 @@ extension LedgerFold {
   /// - Parameters:
   ///   - lastCut: the last cut that it spans; all that are unclaimed by default.
   ///   - recalled: rows of cuts that are no longer in memory, by number (``CutRecall``).
-  ///   - map: the provider's name of a customer; see ``ClaimBuilder/add(cut:payloads:map:)``.
+  ///   - map: the provider's name of a customer; see ``ClaimBuilder/add(cut:payloads:features:map:)``.
   public func prepareClaim(
     sink name: String, through lastCut: UInt64? = nil, recalled: [UInt64: [[UInt8]]] = [:],
     map: ([UInt8]) -> [UInt8]?
@@ -40,7 +40,9 @@ extension LedgerFold {
     var builder = ClaimBuilder(rules: rules, carry: sink.carry)
     for cut in span {
       guard let chunks = cut.chunks ?? recalled[cut.number] else { throw .rowsMissing(cut: cut.number) }
-      try builder.add(cut: cut.number, payloads: chunks, map: map)
+      // A cut does not stand without its CONFIG.
+      let features = configurations[cut.configuration]?.counting.features ?? [:]
+      try builder.add(cut: cut.number, payloads: chunks, features: features, map: map)
     }
     return PreparedClaim(
       sink: name, number: sink.nextClaim, firstCut: first.number, lastCut: last.number,
