@@ -65,7 +65,8 @@ public struct ClaimBuilder {
     self.carry = carry
     // By bytes: a Swift String would take names for equal that only normalize alike.
     featureNames = Dictionary(
-      rules.featureNames.map { (Array($0.key.utf8), Array($0.value.utf8)) }, uniquingKeysWith: { first, _ in first })
+      rules.featureNames.map { (Array($0.key.utf8), Array($0.value.utf8)) },
+      uniquingKeysWith: { first, _ in first })
   }
 
   /// Merges the rows of one cut.
@@ -76,7 +77,8 @@ public struct ClaimBuilder {
   ///   - map: the provider's name of a customer, or nil where the customer map has none. Asked once for each customer of
   ///     the claim.
   public mutating func add(
-    cut number: UInt64, payloads: [[UInt8]], features: [String: FeatureRule], map: ([UInt8]) -> [UInt8]?
+    cut number: UInt64, payloads: [[UInt8]], features: [String: FeatureRule],
+    map: ([UInt8]) -> [UInt8]?
   ) throws(ClaimError) {
     var overflow: CutRow?
     var isNameless = false
@@ -89,7 +91,9 @@ public struct ClaimBuilder {
       do {
         try CutChunk.forEachRow(in: payload) { row, ordinal, seriesIndex in
           if seriesIndex == series.count {
-            guard let named = NamedDimensions.encode(row.dimensions, names: names[row.feature] ?? []) else {
+            guard
+              let named = NamedDimensions.encode(row.dimensions, names: names[row.feature] ?? [])
+            else {
               isNameless = true
               return series.append((-1, 0))
             }
@@ -108,7 +112,9 @@ public struct ClaimBuilder {
             customerOrdinal = ordinal
             customer = target(of: row.customer, map)
           }
-          let key = Key(customer: customer, meter: meter, dimensions: dimension, slot: row.slotStartMilliseconds)
+          let key = Key(
+            customer: customer, meter: meter, dimensions: dimension, slot: row.slotStartMilliseconds
+          )
           if !merge(row, into: key) { overflow = copy row }
         }
       } catch {
@@ -116,7 +122,8 @@ public struct ClaimBuilder {
       }
     }
     if isNameless {
-      throw .damagedRows(cut: number, .malformed("a row's dimensions are not those of the cut's configuration"))
+      throw .damagedRows(
+        cut: number, .malformed("a row's dimensions are not those of the cut's configuration"))
     }
     if let overflow { throw .overflow(customer: overflow.customer, meter: overflow.feature) }
   }
@@ -124,12 +131,18 @@ public struct ClaimBuilder {
   /// Which dimensions a feature has, where it has any. By bytes, as ``featureNames``.
   private static func dimensionNames(_ features: [String: FeatureRule]) -> [[UInt8]: [String]] {
     var names: [[UInt8]: [String]] = [:]
-    for (feature, rule) in features where !rule.dimensions.isEmpty { names[Array(feature.utf8)] = rule.dimensions }
+    for (feature, rule) in features where !rule.dimensions.isEmpty {
+      names[Array(feature.utf8)] = rule.dimensions
+    }
     return names
   }
 
-  private mutating func route(_ feature: [UInt8], _ dimension: [UInt8]) -> (meter: Int32, dimensions: Int32) {
-    guard let name = featureNames[feature] ?? (rules.takesOtherFeatures ? feature : nil) else { return (-1, 0) }
+  private mutating func route(_ feature: [UInt8], _ dimension: [UInt8]) -> (
+    meter: Int32, dimensions: Int32
+  ) {
+    guard let name = featureNames[feature] ?? (rules.takesOtherFeatures ? feature : nil) else {
+      return (-1, 0)
+    }
     return (meters.index(of: name), dimensions.index(of: dimension))
   }
 
@@ -151,7 +164,9 @@ public struct ClaimBuilder {
     }
     places[key] = merged.count
     merged.append(
-      Merged(key: key, quantity: row.quantity, greatestTime: row.greatestTimeMilliseconds, events: row.events))
+      Merged(
+        key: key, quantity: row.quantity, greatestTime: row.greatestTimeMilliseconds,
+        events: row.events))
     return true
   }
 
@@ -196,7 +211,8 @@ public struct ClaimBuilder {
     guard let first = group.first else { return }
     let customer = customers.values[Int(first.key.customer)]
     let meter = meters.values[Int(first.key.meter)]
-    let carriedIn = customer.isUnmapped ? .zero : carry[CarryKey(customer: customer.bytes, meter: meter)] ?? .zero
+    let carriedIn =
+      customer.isUnmapped ? .zero : carry[CarryKey(customer: customer.bytes, meter: meter)] ?? .zero
     var carried = carriedIn
     for row in group {
       var value = row.quantity
@@ -209,12 +225,15 @@ public struct ClaimBuilder {
       }
       content.rows.append(
         ClaimRow(
-          customer: customer.bytes, meter: meter, dimensions: dimensions.values[Int(row.key.dimensions)], value: value,
-          timestampMilliseconds: row.greatestTime, events: row.events, isUnmapped: customer.isUnmapped))
+          customer: customer.bytes, meter: meter,
+          dimensions: dimensions.values[Int(row.key.dimensions)], value: value,
+          timestampMilliseconds: row.greatestTime, events: row.events,
+          isUnmapped: customer.isUnmapped))
     }
     if carriedIn != .zero || carried != .zero {
       content.carries.append(
-        CarryChange(customer: customer.bytes, meter: meter, carriedIn: carriedIn, carriedOut: carried))
+        CarryChange(
+          customer: customer.bytes, meter: meter, carriedIn: carriedIn, carriedOut: carried))
     }
   }
 }
@@ -235,7 +254,9 @@ private struct Interned<Value: Hashable> {
   /// The place of each value in sorted order, by its number.
   func ranks(by precedes: (Value, Value) -> Bool) -> [Int32] {
     var ranks = [Int32](repeating: 0, count: values.count)
-    for (rank, index) in values.indices.sorted(by: { precedes(values[$0], values[$1]) }).enumerated() {
+    for (rank, index) in values.indices.sorted(by: { precedes(values[$0], values[$1]) })
+      .enumerated()
+    {
       ranks[index] = Int32(rank)
     }
     return ranks

@@ -96,7 +96,7 @@ struct Delivery {
     let records = stages.measure("claim: encode") { prepared.records(nonce: Self.nonce, firstSequence: sequence) }
     sequence = records.nextSequence
     try stages.measure("claim: fold") { for record in records.records { try apply(record) } }
-    let notice = stages.measure("claim: rows to the sink") { SinkNotice.claimStands(ledgerRows()) }
+    let notice = stages.measure("claim: rows to the sink") { SinkNotice.claimStands(fold.rowsToDeliver(sink: "books")) }
     let machine = SinkMachine(name: "books", adapter: adapter, partitionCount: 1, seed: 1, now: now)
     machine.handle(.accountKnown("acct"), now: now)
     machine.handle(
@@ -130,18 +130,6 @@ struct Delivery {
       requestBytes += signed.body.count
       inputs.append(.reply(id, .response(.init(status: 200))))
     case .readyForClaim, .drained, .wakeAt, .event: break
-    }
-  }
-
-  private func ledgerRows() -> [LedgerRow] {
-    guard let claim = fold.sinks["books"]?.claims.first else { return [] }
-    return claim.rows.map { row in
-      let reference = RowReference(claim: claim.number, row: row.index)
-      return LedgerRow(
-        reference: reference,
-        key: IdempotencyKey.text(
-          incarnation: fold.genesis?.incarnation ?? [], sink: "books", partition: 0, reference: reference),
-        row: row.row, state: row.state, hasEarlierAttempts: row.hasEarlierAttempts)
     }
   }
 
