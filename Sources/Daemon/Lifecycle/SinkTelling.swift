@@ -62,13 +62,13 @@ extension LogEvent {
   static func sinkRateLimited(_ sink: String, seconds: Double) -> LogEvent {
     LogEvent(
       "sink.rate_limited", .info, "the provider asks for a pause",
-      [("sink", .string(sink)), ("seconds", .number(seconds))])
+      [("sink", .string(sink)), ("seconds", .number(seconds))], story: sink)
   }
   static func sinkUnauthorized(_ sink: String, code: String) -> LogEvent {
     LogEvent(
       "sink.unauthorized", .error,
       "the provider refuses the credentials (\(code)): put right the sink's key and restart",
-      [("sink", .string(sink)), ("code", .string(code))])
+      [("sink", .string(sink)), ("code", .string(code))], story: "\(sink) \(code)")
   }
   static func rowDeferred(_ sink: String, partition: Int32, row: String, failures: Int, code: String) -> LogEvent {
     LogEvent(
@@ -91,6 +91,6 @@ extension LogEvent {
   static func sinkRequestFailed(_ sink: String, code: String, detail: String) -> LogEvent {
     LogEvent(
       "sink.request_failed", .info, "a request had no reply: \(detail)",
-      [("sink", .string(sink)), ("code", .string(code))])
+      [("sink", .string(sink)), ("code", .string(code))], story: "\(sink) \(code)")
   }
 }

@@ -47,7 +47,7 @@ extension LogEvent {
   public static func kafkaError(client: String, code: String, message: String) -> LogEvent {
     LogEvent(
       "kafka.error", .warning, "the Kafka client reported an error; it tries again by itself: \(message)",
-      [("client", .string(client)), ("code", .string(code))])
+      [("client", .string(client)), ("code", .string(code))], story: "\(client) \(code)")
   }
 
   public static func kafkaFatal(client: String, code: String, message: String) -> LogEvent {
