@@ -93,8 +93,10 @@ public final class UsageTopic: Sendable {
   }
 
   /// The ends of a partition of the usage topic.
-  public func watermarks(partition: Int32) throws(KafkaError) -> Watermarks {
-    try admin.watermarks(topic: settings.topic, partition: partition)
+  public func watermarks(
+    partition: Int32, timeoutMilliseconds: Int32 = 10_000
+  ) throws(KafkaError) -> Watermarks {
+    try admin.watermarks(topic: settings.topic, partition: partition, timeoutMilliseconds: timeoutMilliseconds)
   }
 
   /// Where counting begins for a partition with no ledger yet, and from where on records before it are sightings.
