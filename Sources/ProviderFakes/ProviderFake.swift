@@ -65,14 +65,14 @@ public enum FakeCatalog {
   public static let providers = ["stripe", "webhook"]
 
   /// A fake with its usual rules, as `meterd fake PROVIDER` runs it; nil for a provider without one. `secret` is the
-  /// webhook's signing secret, or the only API key that Stripe's fake takes (by default any `sk_test_…`).
+  /// webhook's signing secret (by default signatures are not compared), or the only API key that Stripe's fake takes
+  /// (by default any `sk_test_…`).
   public static func make(
     provider: String, server: FakeServerOptions, secret: String? = nil
   ) throws(RecordFileError) -> (any ProviderFake)? {
     switch provider {
     case "stripe": try StripeFake(StripeFakeOptions(secretKey: secret), server: server)
-    case "webhook":
-      try WebhookFake(WebhookFakeOptions(secret: secret ?? WebhookFakeOptions.defaultSecret), server: server)
+    case "webhook": try WebhookFake(WebhookFakeOptions(secret: secret), server: server)
     default: nil
     }
   }

@@ -330,7 +330,7 @@ struct RateTests {
     harness.open(0, [row(0, claim: 9_999, timestamp: epoch - 5_000_000)])
     harness.reply(503, [("Retry-After", "3600")])
     for claim in 0..<50 {
-      harness.give(.claimStands(0, rows: (0..<1_000).map { row($0, claim: UInt64(claim)) }))
+      harness.give(.claimStands(0, rows: SinkRows((0..<1_000).map { row($0, claim: UInt64(claim)) })))
       while !harness.requests.isEmpty { harness.reply(200) }
       harness.run(for: 200)
     }

@@ -102,7 +102,8 @@ final class Harness {
   func open(_ partition: Int32 = 0, _ rows: [SinkRow]) {
     give(
       .partitionOpened(
-        partition, rows: rows, anchor: LedgerAnchor(ledgerMilliseconds: epoch + now, elapsedBeforeAppend: now)))
+        partition, rows: SinkRows(rows), anchor: LedgerAnchor(ledgerMilliseconds: epoch + now, elapsedBeforeAppend: now)
+      ))
   }
 
   func give(_ input: SinkInput) {

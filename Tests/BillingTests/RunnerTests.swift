@@ -82,7 +82,7 @@ struct RunnerTests {
     let before = SinkRunner.elapsedMilliseconds()
     runner.enqueue(
       .partitionOpened(
-        0, rows: rows, anchor: LedgerAnchor(ledgerMilliseconds: wallClock(), elapsedBeforeAppend: before)))
+        0, rows: SinkRows(rows), anchor: LedgerAnchor(ledgerMilliseconds: wallClock(), elapsedBeforeAppend: before)))
     let isDone = await eventually { ledger.settled == rows.count }
     #expect(isDone, "\(ledger.settled) of \(rows.count) rows; \(runner.status()); \(ledger.events.suffix(5))")
     runner.stop()
@@ -170,7 +170,7 @@ struct RunnerTests {
     runner.start()
     let anchor = LedgerAnchor(
       ledgerMilliseconds: wallClock(), elapsedBeforeAppend: SinkRunner.elapsedMilliseconds())
-    runner.enqueue(.partitionOpened(0, rows: usage(10) { _ in Quantity(1) }, anchor: anchor))
+    runner.enqueue(.partitionOpened(0, rows: SinkRows(usage(10) { _ in Quantity(1) }), anchor: anchor))
     #expect(await eventually { ledger.events.contains(.unauthorized(code: "http_401")) })
     #expect(runner.status().circuit != .closed)
     #expect(ledger.settled == 0)

@@ -155,7 +155,7 @@ final class World {
         give(
           life,
           .partitionOpened(
-            partition, rows: rows.sorted { $0.reference < $1.reference },
+            partition, rows: SinkRows(rows.sorted { $0.reference < $1.reference }),
             anchor: LedgerAnchor(ledgerMilliseconds: landed, elapsedBeforeAppend: asked)))
       }
     }

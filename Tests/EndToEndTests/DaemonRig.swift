@@ -19,6 +19,7 @@ final class DaemonRig {
   var flushLines = ["interval: 1s", "time_slot: 1h"]
   var sinks: Set<String> = ["stripe", "webhook"]
   var eventLines: [String] = []
+  var kafkaLines: [String] = []
   /// More lines of the Stripe sink, and of the file as a whole.
   var stripeLines: [String] = []
   var moreLines: [String] = []
@@ -51,12 +52,14 @@ final class DaemonRig {
   func storage(_ instance: String) -> String { "\(folder)/storage-\(instance)" }
 
   /// Writes the configuration of one instance; its path.
-  func writeConfiguration(_ instance: String, port: Int, servers: String? = nil) throws -> String {
+  func writeConfiguration(
+    _ instance: String, port: Int, servers: String? = nil, startTimeout: String = "20s"
+  ) throws -> String {
     var lines = [
       "version: \(version)", "kafka:", "  bootstrap_servers: \(servers ?? self.servers)", "  topic: \(topic)",
-      "  group: \(group)", "  start_timeout: \(servers == nil ? "20s" : "2s")", "storage:",
-      "  path: \(storage(instance))", "flush:",
+      "  group: \(group)", "  start_timeout: \(startTimeout)",
     ]
+    lines += kafkaLines.map { "  \($0)" } + ["storage:", "  path: \(storage(instance))", "flush:"]
     lines += flushLines.map { "  \($0)" } + ["features:"] + featureLines.map { "  \($0)" }
     if !eventLines.isEmpty { lines += ["events:"] + eventLines.map { "  \($0)" } }
     lines += ["http:", "  listen: 127.0.0.1:\(port)", "log: { level: info, format: text }", "sinks:"]

@@ -102,6 +102,15 @@ import Testing
     }
   }
 
+  @Test func withoutASecretAnyFreshSignatureWillDo() async throws {
+    try await withWebhook(WebhookFakeOptions(secret: nil)) { fake, client, clock in
+      let fresh = await client.send(request(fake, [Row()], at: clock.seconds, secret: "whatever"))
+      #expect(fresh.status == 200)
+      let stale = await client.send(request(fake, [Row(key: "k2")], at: clock.seconds - 3600, secret: "whatever"))
+      #expect(stale.status == 401)
+    }
+  }
+
   @Test func aBatchWithARefusedRowHasNoEffect() async throws {
     try await withWebhook(WebhookFakeOptions(secret: "s", refusedCustomers: ["bad"])) { fake, client, clock in
       let rows = [Row(), Row(key: "k2", customer: "bad")]

@@ -10,6 +10,8 @@ public enum DeliveryLimits {
   public static let slowAppendMilliseconds: Int64 = 5_000
   /// Rows in one SENDING, so that its record stays far below Kafka's limit of 1 MB.
   public static let sendingRows = 20_000
+  /// So many rows that come together are sorted once; fewer go through a heap.
+  static let sortedRows = 64
   /// Rows in one DONE.
   public static let doneRows = 1_000
   /// How long an outcome may wait for others to share its DONE.

@@ -1,10 +1,14 @@
 internal import Metering
 
-/// One row on its way. A class, since it is reached from heaps, batches and its partition at once; it is confined to
-/// its machine.
-final class DeliveryRow {
-  enum Stage {
-    /// In the ready heap, or behind another row of its lane.
+/// One row on its way, as a handle: where its record lies, and the record's generation when the handle was made. A record
+/// is used again for another row once its row is gone, with the next generation: an old handle then reads as ``Stage/gone``
+/// and must not be written through.
+///
+/// A handle, since a row is reached from heaps, batches and its partition at once, a million of them, and a reference count
+/// for each of these would cost more than all else that is done with a row.
+struct DeliveryRow: Equatable {
+  enum Stage: UInt8 {
+    /// In the ready queue, or behind another row of its lane.
     case ready
     /// In a SENDING that was asked for or stands; not yet sent.
     case planned
@@ -24,44 +28,225 @@ final class DeliveryRow {
   }
 
   /// Which of its partition's counters it is in.
-  enum Category {
+  enum Category: UInt8 {
     /// Holds up the next claim.
     case blocking
     case deferred, waiting, held
   }
 
-  let partition: PartitionDelivery
-  let row: SinkRow
-  let lane: Lane?
-  var stage = Stage.ready
-  var category = Category.blocking
+  fileprivate let record: UnsafeMutablePointer<RowRecord>
+  fileprivate let generation: UInt32
+
+  fileprivate var isCurrent: Bool { record.pointee.generation == generation }
+
+  var stage: Stage {
+    get { isCurrent ? record.pointee.stage : .gone }
+    nonmutating set { record.pointee.stage = newValue }
+  }
+  /// Nil once the row is gone.
+  var lane: Lane? { isCurrent ? record.pointee.lane : nil }
+
+  // All below: only while the row is not gone.
+
+  var partition: PartitionDelivery {
+    guard isCurrent, let source = record.pointee.source else {
+      preconditionFailure("a row that is gone has no partition")
+    }
+    return source.partition
+  }
+  var reference: RowReference { record.pointee.reference }
+  var timestampMilliseconds: Int64 { record.pointee.timestampMilliseconds }
+  var category: Category {
+    get { record.pointee.category }
+    nonmutating set { record.pointee.category = newValue }
+  }
+  var doubt: Doubt? {
+    get { record.pointee.trouble?.doubt }
+    nonmutating set { trouble.doubt = newValue }
+  }
+  var failures: Int {
+    get { record.pointee.trouble?.failures ?? 0 }
+    nonmutating set { trouble.failures = newValue }
+  }
+  var firstFailureAt: Int64? {
+    get { record.pointee.trouble?.firstFailureAt }
+    nonmutating set { trouble.firstFailureAt = newValue }
+  }
+  var isDeferred: Bool {
+    get { record.pointee.trouble?.isDeferred ?? false }
+    nonmutating set { trouble.isDeferred = newValue }
+  }
+  /// The ledger has its outcome already: it is forgotten as soon as its attempt is over.
+  var isDecided: Bool {
+    get { record.pointee.isDecided }
+    nonmutating set { record.pointee.isDecided = newValue }
+  }
+  /// The adapter was asked whether it can ever be sent.
+  var isJudged: Bool {
+    get { record.pointee.isJudged }
+    nonmutating set { record.pointee.isJudged = newValue }
+  }
+  var notBefore: Int64 {
+    get { record.pointee.notBefore }
+    nonmutating set { record.pointee.notBefore = newValue }
+  }
+  /// The largest batch that it may be part of: shrinks when its batch is refused as a whole.
+  var largestBatch: Int {
+    get { Int(record.pointee.largestBatch) }
+    nonmutating set { record.pointee.largestBatch = Int32(clamping: newValue) }
+  }
+  /// The last failure's code, for people.
+  var lastCode: String {
+    get { record.pointee.trouble?.lastCode ?? Trouble.unknown }
+    nonmutating set { trouble.lastCode = newValue }
+  }
+
+  private var trouble: Trouble {
+    if let known = record.pointee.trouble { return known }
+    let new = Trouble()
+    record.pointee.trouble = new
+    return new
+  }
+
+  /// Never attempted by us in this process, and not in doubt from before.
+  var isFresh: Bool { record.pointee.trouble.map { $0.failures == 0 && $0.doubt == nil } ?? true }
+
+  var order: RowOrder {
+    let reference = record.pointee.reference
+    return RowOrder(
+      timestampMilliseconds: record.pointee.timestampMilliseconds,
+      partition: record.pointee.partition,
+      row: reference.row, claim: reference.claim)
+  }
+
+  /// Its bytes, put together anew: for the request, and as long as that is under way.
+  func content() -> SinkRow {
+    guard isCurrent, let source = record.pointee.source else {
+      preconditionFailure("a row that is gone has no bytes")
+    }
+    return source.rows[Int(record.pointee.number)]
+  }
+}
+
+/// What only rows have that were attempted without success.
+private final class Trouble {
+  static let unknown = "outcome_unknown"
   var doubt: Doubt?
   var failures = 0
   var firstFailureAt: Int64?
   var isDeferred = false
-  /// The ledger has its outcome already: it is forgotten as soon as its attempt is over.
-  var isDecided = false
-  var notBefore: Int64 = 0
-  /// The largest batch that it may be part of: shrinks when its batch is refused as a whole.
-  var largestBatch: Int
-  /// The last failure's code, for people.
-  var lastCode = "outcome_unknown"
+  var lastCode = Trouble.unknown
+}
 
-  init(partition: PartitionDelivery, row: SinkRow, lane: Lane?, largestBatch: Int) {
+/// A row's fields. Touched through ``DeliveryRow`` only.
+private struct RowRecord {
+  var generation: UInt32 = 0
+  var partition: Int32 = 0
+  var reference = RowReference(claim: 0, row: 0)
+  var timestampMilliseconds: Int64 = 0
+  var notBefore: Int64 = 0
+  /// Its place in `source.rows`.
+  var number: UInt32 = 0
+  var largestBatch: Int32 = 1
+  var stage = DeliveryRow.Stage.gone
+  var category = DeliveryRow.Category.blocking
+  var isDecided = false
+  var isJudged = false
+  var source: RowSource?
+  var lane: Lane?
+  var trouble: Trouble?
+}
+
+/// Rows that came together, of one claim or made by hand, and their handles in the same order.
+final class RowSource {
+  let partition: PartitionDelivery
+  private(set) var rows: SinkRows.Part
+  fileprivate(set) var handles: [DeliveryRow] = []
+  /// Handles that are not gone.
+  var live = 0
+
+  init(partition: PartitionDelivery, rows: SinkRows.Part) {
     self.partition = partition
-    self.row = row
-    self.lane = lane
-    self.doubt = row.doubt
-    self.largestBatch = largestBatch
+    self.rows = rows
+    handles.reserveCapacity(rows.count)
   }
 
-  /// Never attempted by us in this process, and not in doubt from before.
-  var isFresh: Bool { failures == 0 && doubt == nil }
+  /// Lets go of the bytes of rows that are gone, once they are three quarters.
+  func compact() {
+    guard handles.count >= 256, live * 4 < handles.count else { return }
+    let kept = handles.indices.filter { handles[$0].isCurrent }
+    rows = rows.keeping(kept)
+    handles = kept.map { handles[$0] }
+    for (number, row) in handles.enumerated() { row.record.pointee.number = UInt32(number) }
+  }
 
-  var order: RowOrder {
-    RowOrder(
-      timestampMilliseconds: row.timestampMilliseconds, partition: partition.number, row: row.reference.row,
-      claim: row.reference.claim)
+  /// The row, unless it is gone or was never here.
+  func row(_ reference: RowReference) -> DeliveryRow? {
+    rows.number(of: reference).map { handles[$0] }.flatMap { $0.stage == .gone ? nil : $0 }
+  }
+}
+
+/// The memory of all rows of a machine, in slabs that stay until the machine goes: so a handle's record can always be
+/// looked at, whatever became of its row. Confined to its machine.
+final class RowPool {
+  private static let slab = 4_096
+  private var slabs: [UnsafeMutablePointer<RowRecord>] = []
+  private var free: [UnsafeMutablePointer<RowRecord>] = []
+
+  deinit {
+    for slab in slabs {
+      slab.deinitialize(count: Self.slab)
+      slab.deallocate()
+    }
+  }
+
+  /// Adds the next row of the source.
+  func make(
+    in source: RowSource, reference: RowReference, timestampMilliseconds: Int64, lane: Lane?,
+    largestBatch: Int
+  ) -> DeliveryRow {
+    if free.isEmpty { grow() }
+    let record = free.removeLast()
+    record.pointee.partition = source.partition.number
+    record.pointee.reference = reference
+    record.pointee.timestampMilliseconds = timestampMilliseconds
+    record.pointee.notBefore = 0
+    record.pointee.number = UInt32(source.handles.count)
+    record.pointee.largestBatch = Int32(clamping: largestBatch)
+    record.pointee.stage = .ready
+    record.pointee.category = .blocking
+    record.pointee.isDecided = false
+    record.pointee.isJudged = false
+    record.pointee.source = source
+    record.pointee.lane = lane
+    let row = DeliveryRow(record: record, generation: record.pointee.generation)
+    source.handles.append(row)
+    source.live += 1
+    return row
+  }
+
+  /// The row is gone: its handles are void from here on. Whether it was the last of its source.
+  @discardableResult
+  func drop(_ row: DeliveryRow) -> Bool {
+    guard row.record.pointee.generation == row.generation else { return false }
+    row.record.pointee.generation &+= 1
+    row.record.pointee.stage = .gone
+    let source = row.record.pointee.source
+    source?.live -= 1
+    row.record.pointee.source = nil
+    row.record.pointee.lane = nil
+    row.record.pointee.trouble = nil
+    free.append(row.record)
+    source?.compact()
+    return source?.live == 0
+  }
+
+  private func grow() {
+    let slab = UnsafeMutablePointer<RowRecord>.allocate(capacity: Self.slab)
+    slab.initialize(repeating: RowRecord(), count: Self.slab)
+    slabs.append(slab)
+    // The first is taken first: rows that come together lie together.
+    for place in stride(from: Self.slab - 1, through: 0, by: -1) { free.append(slab + place) }
   }
 }
 
@@ -85,7 +270,9 @@ final class Lane {
 /// Rows of one partition that go into one request.
 final class Batch {
   let partition: PartitionDelivery
-  var rows: [DeliveryRow]
+  private(set) var rows: [DeliveryRow]
+  /// The rows' bytes, in the same order.
+  private(set) var contents: [SinkRow]
   /// The least of its rows' `largestBatch`.
   var limit: Int
   var bytes = 0
@@ -93,11 +280,23 @@ final class Batch {
   /// The SENDING that permits it, once that stands.
   var grant: Grant?
 
-  init(partition: PartitionDelivery, first: DeliveryRow, isProbe: Bool = false) {
+  init(partition: PartitionDelivery, first: DeliveryRow, content: SinkRow, isProbe: Bool = false) {
     self.partition = partition
     self.rows = [first]
+    self.contents = [content]
     self.limit = first.largestBatch
     self.isProbe = isProbe
+  }
+
+  func add(_ row: DeliveryRow, _ content: SinkRow) {
+    rows.append(row)
+    contents.append(content)
+    limit = min(limit, row.largestBatch)
+  }
+
+  func remove(where isOut: (DeliveryRow) -> Bool) {
+    contents = zip(rows, contents).compactMap { isOut($0) ? nil : $1 }
+    rows.removeAll(where: isOut)
   }
 }
 
@@ -112,7 +311,8 @@ final class Grant {
   var outstanding: Int
 
   init(
-    identity: RecordIdentity, ledgerMilliseconds: Int64, requestedAt: Int64, account: String, outstanding: Int
+    identity: RecordIdentity, ledgerMilliseconds: Int64, requestedAt: Int64, account: String,
+    outstanding: Int
   ) {
     self.identity = identity
     self.ledgerMilliseconds = ledgerMilliseconds
@@ -137,7 +337,8 @@ final class PartitionDelivery {
   var toldReady = false
   /// Whether its counters changed since it last reported.
   var isDirty = false
-  var rows: [RowReference: DeliveryRow] = [:]
+  /// Its rows, by claim; few at a time, but for rows that a person retries one by one.
+  private var sources: [UInt64: [RowSource]] = [:]
   var blocking = 0
   var deferred = 0
   var waiting = 0
@@ -145,7 +346,9 @@ final class PartitionDelivery {
   var requestsInFlight = 0
   var sendingsPending = 0
   /// Outcomes not yet appended, by the SENDING that they name.
-  var done: [RecordIdentity: [Done.Row]] = [:]
+  private(set) var done: [RecordIdentity: DoneBuffer] = [:]
+  /// The one that was added to last: mostly the next one's, too.
+  private var lastDone: DoneBuffer?
   var unsent: [RecordIdentity: [RowReference]] = [:]
   var parks: [ParkReason: [RowReference]] = [:]
   /// While planning: its batches, of which the last may still grow.
@@ -166,7 +369,69 @@ final class PartitionDelivery {
     }
   }
 
+  // MARK: Rows
+
+  func add(_ source: RowSource, claim: UInt64) {
+    var known = sources[claim] ?? []
+    if known.contains(where: { $0.live == 0 }) { known.removeAll { $0.live == 0 } }
+    known.append(source)
+    sources[claim] = known
+  }
+
+  func row(_ reference: RowReference) -> DeliveryRow? {
+    for source in sources[reference.claim] ?? [] {
+      if let row = source.row(reference) { return row }
+    }
+    return nil
+  }
+
+  /// Whether rows of this claim are here.
+  func knows(_ claim: UInt64) -> Bool { sources[claim]?.contains { $0.live > 0 } ?? false }
+
+  /// The row has left its source.
+  func left(_ claim: UInt64) {
+    if let known = sources[claim], known.allSatisfy({ $0.live == 0 }) { sources[claim] = nil }
+  }
+
+  /// All rows that are not gone, in the same order in every run.
+  var rows: [DeliveryRow] {
+    sources.sorted { $0.key < $1.key }.flatMap { $0.value }.flatMap(\.handles).filter {
+      $0.stage != .gone
+    }
+  }
+
+  func forgetRows() { sources.removeAll() }
+
+  // MARK: Outcomes
+
+  /// Notes an outcome; the buffer that it is in, and whether that was begun with it.
+  func note(_ row: Done.Row, of sending: RecordIdentity) -> (buffer: DoneBuffer, isNew: Bool) {
+    if let buffer = lastDone, buffer.sending == sending {
+      buffer.rows.append(row)
+      return (buffer, false)
+    }
+    let known = done[sending]
+    let buffer = known ?? DoneBuffer(sending: sending)
+    if known == nil { done[sending] = buffer }
+    buffer.rows.append(row)
+    lastDone = buffer
+    return (buffer, known == nil)
+  }
+
+  func takeDone(_ sending: RecordIdentity) -> [Done.Row]? {
+    if lastDone?.sending == sending { lastDone = nil }
+    return done.removeValue(forKey: sending)?.rows
+  }
+
   var takesClaim: Bool {
     isOpen && !isDraining && blocking == 0 && deferred < DeliveryLimits.deferredRows
   }
+}
+
+/// Outcomes of one SENDING that wait for company.
+final class DoneBuffer {
+  let sending: RecordIdentity
+  var rows: [Done.Row] = []
+
+  init(sending: RecordIdentity) { self.sending = sending }
 }

@@ -6,19 +6,15 @@ extension SinkRow {
   /// A ledger's row as its sink needs it.
   public init(_ ledgerRow: LedgerRow) {
     var doubt: Doubt?
-    if case .inDoubt(let attempts) = ledgerRow.state, let first = attempts.first, let last = attempts.last {
-      let accounts = Set(attempts.map(\.account))
-      doubt = Doubt(
-        firstLedgerMilliseconds: first.ledgerMilliseconds, lastLedgerMilliseconds: last.ledgerMilliseconds,
-        lastSending: last.sending, account: accounts.count == 1 ? accounts.first : nil)
-    }
+    if case .inDoubt(let attempts) = ledgerRow.state { doubt = Doubt(attempts) }
     let row = ledgerRow.row
     self.init(
       reference: ledgerRow.reference, key: ledgerRow.key, customer: row.customer, meter: row.meter,
       dimensions: (NamedDimensions.decode(row.dimensions) ?? []).compactMap {
         RowDimension(name: $0.name, value: $0.value)
       },
-      value: row.value, timestampMilliseconds: row.timestampMilliseconds, events: row.events, doubt: doubt,
+      value: row.value, timestampMilliseconds: row.timestampMilliseconds, events: row.events,
+      doubt: doubt,
       mayBeKnown: ledgerRow.hasEarlierAttempts)
   }
 }
@@ -29,7 +25,8 @@ extension RowDimension {
     case .absent: return nil
     case .string(let text): self.init(name: name, text: text, kind: .string)
     case .number(let text): self.init(name: name, text: text, kind: .number)
-    case .boolean(let isTrue): self.init(name: name, text: isTrue ? "true" : "false", kind: .boolean)
+    case .boolean(let isTrue):
+      self.init(name: name, text: isTrue ? "true" : "false", kind: .boolean)
     }
   }
 }
@@ -39,22 +36,27 @@ extension SinkInput {
   public static func inputs(for notice: SinkNotice, partition: Int32) -> [SinkInput] {
     switch notice {
     case .opened(let rows, let ledgerMilliseconds, let appendedAt):
-      let anchor = LedgerAnchor(ledgerMilliseconds: ledgerMilliseconds, elapsedBeforeAppend: appendedAt)
-      return [.partitionOpened(partition, rows: rows.map(SinkRow.init), anchor: anchor)]
-    case .claimStands(let rows): return [.claimStands(partition, rows: rows.map(SinkRow.init))]
+      let anchor = LedgerAnchor(
+        ledgerMilliseconds: ledgerMilliseconds, elapsedBeforeAppend: appendedAt)
+      return [.partitionOpened(partition, rows: SinkRows(rows), anchor: anchor)]
+    case .claimStands(let rows): return [.claimStands(partition, rows: SinkRows(rows))]
     case .sendingStands(let token, let identity, let ledgerMilliseconds, let appendedAt):
       return [
         .ledgerAnchor(
-          partition, LedgerAnchor(ledgerMilliseconds: ledgerMilliseconds, elapsedBeforeAppend: appendedAt)),
+          partition,
+          LedgerAnchor(ledgerMilliseconds: ledgerMilliseconds, elapsedBeforeAppend: appendedAt)),
         .sendingStands(
-          partition, SendingToken(number: token), identity: identity, ledgerMilliseconds: ledgerMilliseconds),
+          partition, SendingToken(number: token), identity: identity,
+          ledgerMilliseconds: ledgerMilliseconds),
       ]
     case .sendingVoid(let token): return [.sendingVoid(partition, SendingToken(number: token))]
     case .rowChanged(let row): return [.rowRetried(partition, SinkRow(row))]
     case .rowGone(let reference): return [.rowGone(partition, reference)]
     case .ledgerTime(let milliseconds, let appendedAt):
       return [
-        .ledgerAnchor(partition, LedgerAnchor(ledgerMilliseconds: milliseconds, elapsedBeforeAppend: appendedAt))
+        .ledgerAnchor(
+          partition, LedgerAnchor(ledgerMilliseconds: milliseconds, elapsedBeforeAppend: appendedAt)
+        )
       ]
     case .closed: return [.partitionClosed(partition)]
     }

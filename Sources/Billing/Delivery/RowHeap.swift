@@ -1,9 +1,8 @@
 /// Rows by a key, the least first: finding it takes constant time, adding and removing logarithmic time.
 ///
-/// Keys lie beside the references, and elements are moved, not copied, through the array's own memory: a comparison then
-/// touches neither the row nor its reference count. With a million rows that is most of what a heap costs.
+/// Keys lie beside the handles: a comparison does not touch the row.
 struct RowHeap<Key: Comparable> {
-  private struct Entry {
+  struct Entry {
     var key: Key
     var row: DeliveryRow
   }
@@ -61,6 +60,80 @@ struct RowHeap<Key: Comparable> {
       }
       (base + hole).initialize(to: entry)
     }
+  }
+}
+
+/// Rows by ``RowOrder``, the oldest first. Rows that come together are sorted once and taken from the front; what comes
+/// back later goes through a heap. Taking a million rows out of one heap would cost more than all else.
+struct RowQueue {
+  private struct Run {
+    var entries: [RowHeap<RowOrder>.Entry]
+    var head = 0
+  }
+  private var heap = RowHeap<RowOrder>()
+  private var runs: [Run] = []
+  /// The run whose first row is the oldest of all runs'; nil without runs.
+  private var oldestRun: Int?
+  private(set) var count = 0
+
+  var isEmpty: Bool { count == 0 }
+  var first: DeliveryRow? {
+    firstIsInRun.map {
+      $0 ? runs[oldestRun ?? 0].entries[runs[oldestRun ?? 0].head].row : heap.first
+    } ?? nil
+  }
+
+  /// Whether the oldest row lies in a run; nil where there is none at all.
+  private var firstIsInRun: Bool? {
+    guard let run = oldestRun else { return heap.isEmpty ? nil : false }
+    guard let key = heap.firstKey else { return true }
+    return runs[run].entries[runs[run].head].key < key
+  }
+
+  mutating func push(_ row: DeliveryRow, _ key: RowOrder) {
+    heap.push(row, key)
+    count += 1
+  }
+
+  /// Rows in ascending order.
+  mutating func push(sorted entries: [RowHeap<RowOrder>.Entry]) {
+    guard !entries.isEmpty else { return }
+    count += entries.count
+    runs.append(Run(entries: entries))
+    findOldestRun()
+  }
+
+  @discardableResult
+  mutating func popFirst() -> DeliveryRow? {
+    guard let isInRun = firstIsInRun else { return nil }
+    count -= 1
+    guard isInRun, let run = oldestRun else { return heap.popFirst() }
+    let row = runs[run].entries[runs[run].head].row
+    runs[run].head += 1
+    if runs[run].head == runs[run].entries.count {
+      runs.remove(at: run)
+      findOldestRun()
+    } else if runs.count > 1 {
+      findOldestRun()
+    }
+    return row
+  }
+
+  private mutating func findOldestRun() {
+    oldestRun = runs.indices.min {
+      runs[$0].entries[runs[$0].head].key < runs[$1].entries[runs[$1].head].key
+    }
+  }
+
+  /// Drops rows that are no longer wanted, in linear time.
+  mutating func removeAll(where isVoid: (DeliveryRow) -> Bool) {
+    heap.removeAll(where: isVoid)
+    runs = runs.compactMap { run in
+      let kept = run.entries[run.head...].filter { !isVoid($0.row) }
+      return kept.isEmpty ? nil : Run(entries: kept)
+    }
+    count = heap.count + runs.reduce(0) { $0 + $1.entries.count }
+    findOldestRun()
   }
 }
 

@@ -14,7 +14,9 @@ public enum SinkAction: Sendable {
   case append(Int32, SinkAppend)
   /// Send this. Nothing of it may be written after `notAfter` (elapsed milliseconds): check the clock once more right
   /// before handing it over, and report `.notSent` where it is too late.
-  case send(RequestID, ProviderRequest, timeoutMilliseconds: Int64, connectTimeoutMilliseconds: Int64, notAfter: Int64)
+  case send(
+    RequestID, ProviderRequest, timeoutMilliseconds: Int64, connectTimeoutMilliseconds: Int64,
+    notAfter: Int64)
   /// Whether the sink takes a further claim of this partition. Told on each change; before the first: no.
   case readyForClaim(Int32, Bool)
   /// A draining partition has nothing in flight and has said all that it knows.

@@ -31,9 +31,9 @@ public struct RequestID: Hashable, Sendable {
 public enum SinkInput: Sendable {
   /// This instance's OWNER record of the partition was read back. `rows`: all rows of this sink's claims that are
   /// neither settled nor parked nor uncertain. `anchor`: of that OWNER record, or any later one.
-  case partitionOpened(Int32, rows: [SinkRow], anchor: LedgerAnchor)
+  case partitionOpened(Int32, rows: SinkRows, anchor: LedgerAnchor)
   /// A claim's SEAL was read back.
-  case claimStands(Int32, rows: [SinkRow])
+  case claimStands(Int32, rows: SinkRows)
   /// No new SENDING for the partition; what has one is sent or voided; then ``SinkAction/drained(_:)``.
   case partitionDraining(Int32)
   /// The partition is no longer ours. Its rows are forgotten; replies still to come are not reported.

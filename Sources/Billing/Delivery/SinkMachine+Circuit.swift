@@ -21,7 +21,7 @@ extension SinkMachine {
       if batch.isProbe { openCircuit(reason: code, waitMilliseconds: waitMilliseconds) }
       return
     }
-    if let first = batch.rows.first { failingRows[ObjectIdentifier(first)] = first }
+    if let first = batch.rows.first, !failingRows.contains(first) { failingRows.append(first) }
     guard failingRows.count >= DeliveryLimits.failuresUntilOpen else { return }
     openCircuit(reason: code, waitMilliseconds: waitMilliseconds)
   }
@@ -39,7 +39,8 @@ extension SinkMachine {
   /// is decided, and ever more seldom.
   func widenProbing() {
     let hold =
-      DeliveryLimits.leaseMilliseconds + contract.requestTimeoutMilliseconds + DeliveryLimits.leaseMarginMilliseconds
+      DeliveryLimits.leaseMilliseconds + contract.requestTimeoutMilliseconds
+      + DeliveryLimits.leaseMarginMilliseconds
     let wait = min(hold << Int64(min(circuitFailures, 10)), max(hold, 3_600_000))
     circuit = .open(until: now + wait)
   }
@@ -58,7 +59,7 @@ extension SinkMachine {
       if row.stage == .probe, row.lane?.isBusy ?? false { return }
       if row.stage != .probe || !isSendable(row) {
         probe = nil
-      } else if !probeIsFresh, let next = ready.first, next.isFresh, let fresh = popSendable() {
+      } else if !probeIsFresh, let next = ready.first, next.isFresh, let (fresh, _) = popSendable() {
         if fresh.isFresh {
           fresh.lane?.isBusy = false
           makeReady(row)
@@ -70,7 +71,7 @@ extension SinkMachine {
       }
     }
     if probe == nil {
-      guard let row = popSendable() else { return }
+      guard let (row, _) = popSendable() else { return }
       probe = row
       probeIsFresh = row.isFresh
     }
@@ -78,7 +79,9 @@ extension SinkMachine {
     row.lane?.isBusy = true
     row.stage = .planned
     circuit = .probing
-    emit(.circuitProbing(row.partition.number, row.row.reference))
-    requestSending(row.partition, [Batch(partition: row.partition, first: row, isProbe: true)])
+    emit(.circuitProbing(row.partition.number, row.reference))
+    requestSending(
+      row.partition,
+      [Batch(partition: row.partition, first: row, content: row.content(), isProbe: true)])
   }
 }

@@ -19,25 +19,25 @@ extension SinkMachine {
     // Planning again only when half is used up makes few large SENDINGs of many small ones.
     guard requests > unstartedBatches, unstartedBatches * 2 <= requests else { return }
     var touched: [PartitionDelivery] = []
-    fillBatches(requests: requests - unstartedBatches, records: recordsWithinPlan() - unstartedRows, &touched)
+    fillBatches(
+      requests: requests - unstartedBatches, records: recordsWithinPlan() - unstartedRows, &touched)
     for partition in touched { askForSending(partition) }
   }
 
   private func fillBatches(requests: Int, records: Int, _ touched: inout [PartitionDelivery]) {
     var requestBudget = requests
     var recordBudget = records
-    while recordBudget > 0, let row = popSendable() {
+    while recordBudget > 0, let (row, content) = popSendable() {
       let partition = row.partition
-      let bytes = contract.batch.bytes == nil ? 0 : adapter.bodyBytes(of: row.row)
+      let bytes = contract.batch.bytes == nil ? 0 : adapter.bodyBytes(of: content)
       if let batch = partition.forming.last, hasRoom(batch, for: row, bytes: bytes) {
-        batch.rows.append(row)
-        batch.limit = min(batch.limit, row.largestBatch)
+        batch.add(row, content)
         batch.bytes += bytes
       } else if requestBudget > 0 {
         requestBudget -= 1
         if partition.formingRows >= DeliveryLimits.sendingRows { askForSending(partition) }
         if partition.forming.isEmpty { touched.append(partition) }
-        let batch = Batch(partition: partition, first: row)
+        let batch = Batch(partition: partition, first: row, content: content)
         batch.bytes = bytes
         partition.forming.append(batch)
       } else {
@@ -67,14 +67,16 @@ extension SinkMachine {
     guard let account else { return }
     lastToken += 1
     let token = SendingToken(number: lastToken)
-    let references = batches.flatMap { $0.rows.map(\.row.reference) }
-    pending[token] = PendingSending(partition: partition, batches: batches, requestedAt: now, account: account)
+    let references = batches.flatMap { $0.rows.map(\.reference) }
+    pending[token] = PendingSending(
+      partition: partition, batches: batches, requestedAt: now, account: account)
     pendingOrder.append((token, now))
     partition.sendingsPending += 1
     countUnstarted(batches)
     rowsWithSending += references.count
     let sending = Sending(
-      sink: name, account: account, leaseMilliseconds: DeliveryLimits.leaseMilliseconds, rows: references)
+      sink: name, account: account, leaseMilliseconds: DeliveryLimits.leaseMilliseconds,
+      rows: references)
     actions.append(.append(partition.number, .sending(token, sending)))
   }
 
@@ -104,10 +106,12 @@ extension SinkMachine {
   private func requestsWithinPlan() -> Int {
     var requests = concurrency
     if let mean = meanMilliseconds {
-      requests = max(requests, concurrency * Int(DeliveryLimits.planMilliseconds) / Int(max(1, mean)))
+      requests = max(
+        requests, concurrency * Int(DeliveryLimits.planMilliseconds) / Int(max(1, mean)))
     }
     for index in buckets.indices where buckets[index].limit.unit == .requests {
-      requests = min(requests, buckets[index].available(within: DeliveryLimits.planMilliseconds, now: now))
+      requests = min(
+        requests, buckets[index].available(within: DeliveryLimits.planMilliseconds, now: now))
     }
     return requests
   }
@@ -115,7 +119,8 @@ extension SinkMachine {
   private func recordsWithinPlan() -> Int {
     var records = Int.max / 2
     for index in buckets.indices where buckets[index].limit.unit == .records {
-      records = min(records, buckets[index].available(within: DeliveryLimits.planMilliseconds, now: now))
+      records = min(
+        records, buckets[index].available(within: DeliveryLimits.planMilliseconds, now: now))
     }
     if records <= unstartedRows { planWake = nextTokenForPlan() }
     return records

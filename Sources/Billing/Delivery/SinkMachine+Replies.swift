@@ -11,11 +11,16 @@ extension SinkMachine {
     touch(partition)
     let milliseconds = now - flight.startedAt
     meanMilliseconds = meanMilliseconds.map { ($0 * 7 + milliseconds) / 8 } ?? milliseconds
-    emit(.requestFinished(status: reply.statusClass, milliseconds: milliseconds, rows: batch.rows.count))
-    let verdict = adapter.interpret(reply, rows: batch.rows.map(\.row))
+    emit(
+      .requestFinished(
+        status: reply.statusClass, milliseconds: milliseconds, rows: batch.rows.count))
+    let verdict = adapter.interpret(reply, rows: batch.contents)
     judgeProvider(verdict, batch)
     guard partition.isOpen else {
-      for row in batch.rows { leaveLane(row, frees: true) }
+      for row in batch.rows {
+        leaveLane(row.lane, frees: true)
+        pool.drop(row)
+      }
       if batch.isProbe, circuit == .probing { circuit = .open(until: now) }
       return
     }
@@ -26,8 +31,12 @@ extension SinkMachine {
       precondition(verdicts.count == batch.rows.count, "an adapter judges each row of its batch")
       for (row, verdict) in zip(batch.rows, verdicts) { apply(verdict, to: row, batch) }
     }
-    if batch.isProbe, circuit == .probing { circuit = .open(until: now + backoff.wait(failure: circuitFailures)) }
-    if batch.grant?.outstanding == 0, let grant = batch.grant { flushDone(of: partition, sending: grant.identity) }
+    if batch.isProbe, circuit == .probing {
+      circuit = .open(until: now + backoff.wait(failure: circuitFailures))
+    }
+    if batch.grant?.outstanding == 0, let grant = batch.grant {
+      flushDone(of: partition, sending: grant.identity)
+    }
   }
 
   // MARK: The provider
@@ -42,8 +51,10 @@ extension SinkMachine {
       sample = verdicts.first(where: \.isJudgement) ?? verdicts.first ?? .ambiguous(code: "empty")
     }
     switch sample {
-    case .delivered, .alreadyDelivered, .rejected, .split, .sendAgain: noteSuccess(isProbe: batch.isProbe)
-    case .retryLater(let code, let wait, _, .sink): noteFailure(of: batch, code: code, waitMilliseconds: wait)
+    case .delivered, .alreadyDelivered, .rejected, .split, .sendAgain:
+      noteSuccess(isProbe: batch.isProbe)
+    case .retryLater(let code, let wait, _, .sink):
+      noteFailure(of: batch, code: code, waitMilliseconds: wait)
     case .ambiguous(let code): noteFailure(of: batch, code: code, waitMilliseconds: nil)
     case .retryLater(_, _, _, .row), .rateLimited(_, .row): break
     case .rateLimited(let wait, .sink): pause(wait)
@@ -71,7 +82,7 @@ extension SinkMachine {
     switch verdict {
     case .delivered: settle(row, .delivered, batch)
     case .alreadyDelivered:
-      if row.doubt != nil || row.row.mayBeKnown {
+      if row.doubt != nil || row.content().mayBeKnown {
         settle(row, .alreadyDelivered, batch)
       } else {
         foreignDuplicate(row, batch)
@@ -79,15 +90,19 @@ extension SinkMachine {
     case .rejected(let code, let detail): reject(row, code: code, detail: detail, batch)
     case .split(let code, let detail):
       guard batch.rows.count > 1 else { return reject(row, code: code, detail: detail, batch) }
-      if row === batch.rows.first {
+      if row == batch.rows.first {
         emit(.batchSplit(batch.partition.number, rows: batch.rows.count, code: code))
       }
       row.largestBatch = max(1, (batch.rows.count + 1) / 2)
-      endAttempt(row, batch, code: code, provenWithoutEffect: contract.partialFailure == .atomic) { makeReady($0) }
+      endAttempt(row, batch, code: code, provenWithoutEffect: contract.partialFailure == .atomic) {
+        makeReady($0)
+      }
     case .sendAgain(let proven):
       endAttempt(row, batch, code: "sent_again", provenWithoutEffect: proven) { makeReady($0) }
     case .retryLater(let code, let wait, let proven, _):
-      endAttempt(row, batch, code: code, provenWithoutEffect: proven) { failed($0, batch, code: code, wait: wait) }
+      endAttempt(row, batch, code: code, provenWithoutEffect: proven) {
+        failed($0, batch, code: code, wait: wait)
+      }
     case .rateLimited(let wait, let scope):
       endAttempt(row, batch, code: "rate_limited", provenWithoutEffect: true) {
         switch scope {
@@ -96,7 +111,9 @@ extension SinkMachine {
         }
       }
     case .ambiguous(let code):
-      endAttempt(row, batch, code: code, provenWithoutEffect: false) { failed($0, batch, code: code, wait: nil) }
+      endAttempt(row, batch, code: code, provenWithoutEffect: false) {
+        failed($0, batch, code: code, wait: nil)
+      }
     case .unauthorized(let code, let proven):
       endAttempt(row, batch, code: code, provenWithoutEffect: proven) { putOff($0, batch) }
     }
@@ -104,7 +121,8 @@ extension SinkMachine {
 
   /// Notes the attempt, and says where the row goes next, unless it may not go anywhere.
   private func endAttempt(
-    _ row: DeliveryRow, _ batch: Batch, code: String, provenWithoutEffect: Bool, next: (DeliveryRow) -> Void
+    _ row: DeliveryRow, _ batch: Batch, code: String, provenWithoutEffect: Bool,
+    next: (DeliveryRow) -> Void
   ) {
     if provenWithoutEffect { attemptWithoutEffect(row, batch) } else { attemptInDoubt(row, batch) }
     guard !row.isDecided else { return forget(row) }
@@ -112,7 +130,7 @@ extension SinkMachine {
     if provenWithoutEffect { return next(row) }
     row.lastCode = code
     guard contract.idempotency.needsQuarantine else { return next(row) }
-    if row === probe {
+    if row == probe {
       dropProbe()
       widenProbing()
     }
@@ -122,17 +140,17 @@ extension SinkMachine {
 
   /// No fault of the row's: it keeps its place.
   private func putOff(_ row: DeliveryRow, _ batch: Batch) {
-    if row === probe { setStage(row, .probe) } else { makeReady(row) }
+    if row == probe { setStage(row, .probe) } else { makeReady(row) }
   }
 
   private func failed(_ row: DeliveryRow, _ batch: Batch, code: String, wait: Int64?) {
     fail(row, code: code, waitMilliseconds: wait)
     // The circuit decides when the probe goes next.
-    if row === probe, circuit != .closed { setStage(row, .probe) }
+    if row == probe, circuit != .closed { setStage(row, .probe) }
   }
 
   private func reject(_ row: DeliveryRow, code: String, detail: String, _ batch: Batch) {
-    emit(.rowRejected(row.partition.number, row.row.reference, code: code, detail: detail))
+    emit(.rowRejected(row.partition.number, row.reference, code: code, detail: detail))
     settle(row, .rejected, batch, code: code)
   }
 }

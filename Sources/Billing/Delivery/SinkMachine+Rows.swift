@@ -2,32 +2,74 @@ internal import Metering
 
 /// Rows between two attempts: taken in, judged, put off.
 extension SinkMachine {
-  func add(_ sinkRow: SinkRow, to partition: PartitionDelivery) {
-    // A decision that crossed an attempt, or a row handed over twice: it is on its way already.
-    guard partition.rows[sinkRow.reference] == nil else { return }
-    let lane = contract.isSerialPerCustomerAndMeter ? lane(of: sinkRow) : nil
-    let row = DeliveryRow(partition: partition, row: sinkRow, lane: lane, largestBatch: contract.batch.records)
-    partition.rows[sinkRow.reference] = row
-    partition.count(row.category, 1)
-    rowCount += 1
-    lane?.rows += 1
+  func add(_ rows: SinkRows, to partition: PartitionDelivery) {
+    for part in rows.parts where part.count > 0 { add(part, to: partition) }
     touch(partition)
-    if let refusal = adapter.refusal(of: sinkRow) {
-      if row.doubt != nil {
-        settleUncertain(row, code: refusal.reason)
-      } else {
-        park(row, reason: refusal.reason, detail: refusal.detail)
+  }
+
+  private func add(_ part: SinkRows.Part, to partition: PartitionDelivery) {
+    let source = RowSource(partition: partition, rows: part)
+    // A decision that crossed an attempt, or rows handed over twice: what is on its way already stays as it is.
+    let isKnown = partition.knows(part.reference(0).claim)
+    var run: [RowHeap<RowOrder>.Entry] = []
+    run.reserveCapacity(part.count)
+    var held: [DeliveryRow] = []
+    for number in 0..<part.count {
+      let reference = part.reference(number)
+      let isHere = isKnown && partition.row(reference) != nil
+      let lane = contract.isSerialPerCustomerAndMeter && !isHere ? lane(of: part[number]) : nil
+      let row = pool.make(
+        in: source, reference: reference, timestampMilliseconds: part.timestampMilliseconds(number),
+        lane: lane,
+        largestBatch: contract.batch.records)
+      if isHere {
+        pool.drop(row)
+        continue
       }
+      partition.count(row.category, 1)
+      rowCount += 1
+      lane?.rows += 1
+      if let doubt = part.doubt(number) {
+        row.doubt = doubt
+        doubtChanged(row)
+        if contract.idempotency.needsQuarantine { held.append(row) }
+      }
+      run.append(.init(key: row.order, row: row))
+    }
+    partition.add(source, claim: part.reference(0).claim)
+    guard part.count >= DeliveryLimits.sortedRows else {
+      for entry in run { oldest.push(entry.row, entry.key) }
+      for row in held { hold(row) }
+      for entry in run where entry.row.stage == .ready { ready.push(entry.row, entry.key) }
       return
     }
-    oldest.push(row, row.order)
-    if row.doubt != nil { doubtChanged(row) }
-    if row.doubt != nil, contract.idempotency.needsQuarantine { hold(row) } else { ready.push(row, row.order) }
+    run.sort { $0.key < $1.key }
+    oldest.push(sorted: run)
+    for row in held { hold(row) }
+    if !held.isEmpty { run.removeAll { $0.row.stage != .ready } }
+    ready.push(sorted: run)
+  }
+
+  /// The row's bytes. The first time it is asked whether it can be sent at all; nil where it cannot, and that has been
+  /// dealt with.
+  func contentToSend(_ row: DeliveryRow) -> SinkRow? {
+    let content = row.content()
+    guard !row.isJudged else { return content }
+    guard let refusal = adapter.refusal(of: content) else {
+      row.isJudged = true
+      return content
+    }
+    if row.doubt != nil {
+      settleUncertain(row, code: refusal.reason)
+    } else {
+      park(row, reason: refusal.reason, detail: refusal.detail)
+    }
+    return nil
   }
 
   /// An attempt that is under way goes on to its end; its facts are the ledger's to weigh.
   func rowGone(_ number: Int32, _ reference: RowReference) {
-    guard let row = partitions[number]?.rows[reference] else { return }
+    guard let row = partitions[number]?.row(reference) else { return }
     switch row.stage {
     case .planned, .inFlight: row.isDecided = true
     case .gone: break
@@ -85,20 +127,24 @@ extension SinkMachine {
   }
 
   private func holdEnd(_ doubt: Doubt) -> Int64 {
-    doubt.lastLedgerMilliseconds + DeliveryLimits.leaseMilliseconds + contract.requestTimeoutMilliseconds
+    doubt.lastLedgerMilliseconds + DeliveryLimits.leaseMilliseconds
+      + contract.requestTimeoutMilliseconds
       + DeliveryLimits.leaseMarginMilliseconds
   }
 
   /// A new attempt of unknown outcome: the row must be looked at before its key is forgotten.
   func doubtChanged(_ row: DeliveryRow) {
     guard let doubt = row.doubt, let usable = usableWindow else { return }
-    timers.push(row, row.partition.clock.elapsed(whenLatestReaches: doubt.firstLedgerMilliseconds + usable))
+    timers.push(
+      row, row.partition.clock.elapsed(whenLatestReaches: doubt.firstLedgerMilliseconds + usable))
   }
 
   /// The provider's window less the margin; nil where keys are never forgotten.
   private var usableWindow: Int64? {
     contract.idempotency.windowMilliseconds.map {
-      $0 - max($0 / 20, contract.requestTimeoutMilliseconds + DeliveryLimits.windowMarginMilliseconds)
+      $0
+        - max(
+          $0 / 20, contract.requestTimeoutMilliseconds + DeliveryLimits.windowMarginMilliseconds)
     }
   }
 
@@ -130,8 +176,8 @@ extension SinkMachine {
 
   // MARK: The next row to send
 
-  /// The oldest row that may be sent now. It leaves the heap, and its lane is busy.
-  func popSendable() -> DeliveryRow? {
+  /// The oldest row that may be sent now, with its bytes. It leaves the queue, and its lane is busy.
+  func popSendable() -> (row: DeliveryRow, content: SinkRow)? {
     while let row = ready.popFirst() {
       guard row.stage == .ready else {
         releaseNext(row.lane)
@@ -150,8 +196,10 @@ extension SinkMachine {
         releaseNext(row.lane)
         continue
       }
-      row.lane?.isBusy = true
-      return row
+      let lane = row.lane
+      guard let content = contentToSend(row) else { continue }
+      lane?.isBusy = true
+      return (row, content)
     }
     return nil
   }
@@ -165,7 +213,7 @@ extension SinkMachine {
   /// Judges a row by its doubt and its timestamp; one that may not be sent has been dealt with.
   func isSendable(_ row: DeliveryRow) -> Bool {
     let clock = row.partition.clock
-    let timestamp = row.row.timestampMilliseconds
+    let timestamp = row.timestampMilliseconds
     let isTooOld =
       contract.timestamps.oldestMilliseconds.map {
         clock.latest(now) + contract.requestTimeoutMilliseconds - timestamp > $0
@@ -188,10 +236,13 @@ extension SinkMachine {
         return false
       }
     } else if isTooOld {
-      park(row, reason: "timestamp_too_old", detail: "older than the provider takes; it was not sent")
+      park(
+        row, reason: "timestamp_too_old", detail: "older than the provider takes; it was not sent")
       return false
     }
-    if let ahead = contract.timestamps.newestAheadMilliseconds, timestamp - ahead > clock.earliest(now) {
+    if let ahead = contract.timestamps.newestAheadMilliseconds,
+      timestamp - ahead > clock.earliest(now)
+    {
       row.notBefore = clock.elapsed(whenEarliestReaches: timestamp - ahead)
       setStage(row, .waiting)
       timers.push(row, row.notBefore)
@@ -218,11 +269,12 @@ extension SinkMachine {
     }
   }
 
-  /// The row is gone.
-  func leaveLane(_ row: DeliveryRow, frees: Bool) {
-    guard let lane = row.lane else { return }
+  /// A row of it is gone.
+  func leaveLane(_ lane: Lane?, frees: Bool) {
+    guard let lane else { return }
     lane.rows -= 1
-    if frees { freeLane(row) } else { releaseNext(lane) }
+    if frees { lane.isBusy = false }
+    releaseNext(lane)
     if lane.rows == 0, !lane.isBusy { lanes[lane.key] = nil }
   }
 
@@ -239,7 +291,7 @@ extension SinkMachine {
       || now - since >= DeliveryLimits.failingUntilDeferredMilliseconds
     if isLasting, !row.isDeferred, row.partition.deferred < DeliveryLimits.deferredRows {
       row.isDeferred = true
-      emit(.rowDeferred(row.partition.number, row.row.reference, failures: row.failures, code: code))
+      emit(.rowDeferred(row.partition.number, row.reference, failures: row.failures, code: code))
     }
     backOff(row, until: now + max(drawWait(row), waitMilliseconds ?? 0))
   }

@@ -12,7 +12,8 @@ extension SinkMachine {
     partition.sendingsPending -= 1
     touch(partition)
     partition.clock.note(
-      LedgerAnchor(ledgerMilliseconds: ledgerMilliseconds, elapsedBeforeAppend: sending.requestedAt), now: now)
+      LedgerAnchor(
+        ledgerMilliseconds: ledgerMilliseconds, elapsedBeforeAppend: sending.requestedAt), now: now)
     let grant = Grant(
       identity: identity, ledgerMilliseconds: ledgerMilliseconds, requestedAt: sending.requestedAt,
       account: sending.account, outstanding: sending.batches.reduce(0) { $0 + $1.rows.count })
@@ -71,10 +72,10 @@ extension SinkMachine {
   private func putBack(_ row: DeliveryRow, isProbe: Bool) {
     guard !row.isDecided else { return forget(row) }
     freeLane(row)
-    if isProbe, row === probe, !row.partition.isDraining {
+    if isProbe, row == probe, !row.partition.isDraining {
       setStage(row, .probe)
     } else {
-      if row === probe { dropProbe() }
+      if row == probe { dropProbe() }
       makeReady(row)
     }
   }
@@ -125,10 +126,8 @@ extension SinkMachine {
     }
     lastRequest += 1
     let id = RequestID(number: lastRequest)
-    let rows = batch.rows.map { row in
-      row.stage = .inFlight
-      return row.row
-    }
+    for row in batch.rows { row.stage = .inFlight }
+    let rows = batch.contents
     unstartedBatches -= 1
     unstartedRows -= rows.count
     inFlight[id] = Flight(batch: batch, startedAt: now)
@@ -137,14 +136,15 @@ extension SinkMachine {
       .send(
         id, adapter.request(for: rows, account: grant.account),
         timeoutMilliseconds: contract.requestTimeoutMilliseconds,
-        connectTimeoutMilliseconds: contract.connectTimeoutMilliseconds, notAfter: lastStart(grant)))
+        connectTimeoutMilliseconds: contract.connectTimeoutMilliseconds, notAfter: lastStart(grant))
+    )
   }
 
   /// Rows in doubt whose key may be forgotten by the time that this attempt arrives.
   private func dropRowsPastWindow(_ batch: Batch) {
     guard batch.rows.contains(where: isPastWindow) else { return }
     let past = batch.rows.filter(isPastWindow)
-    batch.rows.removeAll(where: isPastWindow)
+    batch.remove(where: isPastWindow)
     unstartedRows -= past.count
     for row in past {
       rowsWithSending -= 1

@@ -8,7 +8,7 @@ extension SinkMachine {
   func attemptWithoutEffect(_ row: DeliveryRow, _ batch: Batch) {
     guard let grant = batch.grant else { return }
     grant.outstanding -= 1
-    row.partition.unsent[grant.identity, default: []].append(row.row.reference)
+    row.partition.unsent[grant.identity, default: []].append(row.reference)
     touch(row.partition)
   }
 
@@ -37,23 +37,23 @@ extension SinkMachine {
   /// A row in doubt that may not be sent again.
   func settleUncertain(_ row: DeliveryRow, code: String) {
     guard let doubt = row.doubt else { return }
-    emit(.rowUncertain(row.partition.number, row.row.reference, code: code))
+    emit(.rowUncertain(row.partition.number, row.reference, code: code))
     noteDone(row, .uncertain, code: code, sending: doubt.lastSending)
     forget(row)
   }
 
   func foreignDuplicate(_ row: DeliveryRow, _ batch: Batch) {
     batch.grant?.outstanding -= 1
-    emit(.foreignDuplicate(row.partition.number, row.row.reference))
+    emit(.foreignDuplicate(row.partition.number, row.reference))
     park(
       row, reason: "foreign_duplicate",
       detail: "the provider knows this key, but no earlier attempt of ours can have reached it")
   }
 
   func park(_ row: DeliveryRow, reason: String, detail: String) {
-    emit(.rowParked(row.partition.number, row.row.reference, reason: reason, detail: detail))
+    emit(.rowParked(row.partition.number, row.reference, reason: reason, detail: detail))
     let key = PartitionDelivery.ParkReason(reason: reason, detail: detail)
-    row.partition.parks[key, default: []].append(row.row.reference)
+    row.partition.parks[key, default: []].append(row.reference)
     touch(row.partition)
     forget(row)
   }
@@ -63,20 +63,24 @@ extension SinkMachine {
     let owned = row.stage == .planned || row.stage == .inFlight
     row.stage = .gone
     rowCount -= 1
-    row.partition.count(row.category, -1)
-    row.partition.rows[row.row.reference] = nil
-    touch(row.partition)
-    leaveLane(row, frees: owned)
-    if row === probe { dropProbe() }
+    let partition = row.partition
+    partition.count(row.category, -1)
+    touch(partition)
+    leaveLane(row.lane, frees: owned)
+    if row == probe { dropProbe() }
+    let claim = row.reference.claim
+    if pool.drop(row) { partition.left(claim) }
   }
 
-  private func noteDone(_ row: DeliveryRow, _ outcome: RowOutcome, code: String, sending: RecordIdentity) {
+  private func noteDone(
+    _ row: DeliveryRow, _ outcome: RowOutcome, code: String, sending: RecordIdentity
+  ) {
     let partition = row.partition
-    let done = Done.Row(reference: row.row.reference, outcome: outcome, code: code)
-    if partition.done[sending] == nil { dueDone.append((now, partition, sending)) }
-    partition.done[sending, default: []].append(done)
+    let done = Done.Row(reference: row.reference, outcome: outcome, code: code)
+    let (buffer, isNew) = partition.note(done, of: sending)
+    if isNew { dueDone.append((now, partition, sending)) }
     touch(partition)
-    if partition.done[sending, default: []].count >= DeliveryLimits.doneRows {
+    if buffer.rows.count >= DeliveryLimits.doneRows {
       flushDone(of: partition, sending: sending)
     }
   }
@@ -84,7 +88,7 @@ extension SinkMachine {
   // MARK: Appends
 
   func flushDone(of partition: PartitionDelivery, sending: RecordIdentity) {
-    guard let rows = partition.done.removeValue(forKey: sending), partition.isOpen else { return }
+    guard let rows = partition.takeDone(sending), partition.isOpen else { return }
     actions.append(.append(partition.number, .done(Done(sink: name, sending: sending, rows: rows))))
     for outcome in [RowOutcome.delivered, .alreadyDelivered, .rejected, .uncertain] {
       let count = rows.count { $0.outcome == outcome }
@@ -93,7 +97,9 @@ extension SinkMachine {
   }
 
   func flushDone(of partition: PartitionDelivery) {
-    for sending in partition.done.keys.sorted(by: { ($0.nonce, $0.sequence) < ($1.nonce, $1.sequence) }) {
+    for sending in partition.done.keys.sorted(by: {
+      ($0.nonce, $0.sequence) < ($1.nonce, $1.sequence)
+    }) {
       flushDone(of: partition, sending: sending)
     }
   }
@@ -113,12 +119,17 @@ extension SinkMachine {
   /// UNSENTs and PARKs go out at once: what they say may decide a successor's next step.
   func flushFacts() {
     for partition in dirty where partition.isOpen {
-      for sending in partition.unsent.keys.sorted(by: { ($0.nonce, $0.sequence) < ($1.nonce, $1.sequence) }) {
+      for sending in partition.unsent.keys.sorted(by: {
+        ($0.nonce, $0.sequence) < ($1.nonce, $1.sequence)
+      }) {
         let rows = partition.unsent[sending, default: []]
-        actions.append(.append(partition.number, .unsent(Unsent(sink: name, sending: sending, rows: rows))))
+        actions.append(
+          .append(partition.number, .unsent(Unsent(sink: name, sending: sending, rows: rows))))
       }
       partition.unsent.removeAll(keepingCapacity: true)
-      for reason in partition.parks.keys.sorted(by: { ($0.reason, $0.detail) < ($1.reason, $1.detail) }) {
+      for reason in partition.parks.keys.sorted(by: {
+        ($0.reason, $0.detail) < ($1.reason, $1.detail)
+      }) {
         let rows = partition.parks[reason, default: []]
         let park = Park(sink: name, rows: rows, reason: reason.reason, detail: reason.detail)
         actions.append(.append(partition.number, .park(park)))

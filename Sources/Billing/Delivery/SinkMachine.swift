@@ -22,11 +22,12 @@ public final class SinkMachine {
   var lanes: [Lane.Key: Lane] = [:]
 
   /// Rows that are due, oldest timestamp first.
-  var ready = RowHeap<RowOrder>()
+  var ready = RowQueue()
   /// Rows to look at again, by elapsed time.
   var timers = RowHeap<Int64>()
   /// Rows without an outcome by timestamp; emptied lazily.
-  var oldest = RowHeap<RowOrder>()
+  var oldest = RowQueue()
+  let pool = RowPool()
   var rowCount = 0
   /// Rows that are planned or in flight.
   var rowsWithSending = 0
@@ -58,7 +59,7 @@ public final class SinkMachine {
   var circuit = Circuit.closed
   var circuitFailures = 0
   /// The first rows of the requests that failed since the last success.
-  var failingRows: [ObjectIdentifier: DeliveryRow] = [:]
+  var failingRows: [DeliveryRow] = []
   var probe: DeliveryRow?
   var probeIsFresh = false
 
@@ -93,24 +94,28 @@ public final class SinkMachine {
   ///   - partitionCount: of the usage topic: this instance's share of the rates is its open partitions of these.
   ///   - seed: of the jitter.
   ///   - now: elapsed milliseconds.
-  public init(name: String, adapter: any ProviderAdapter, partitionCount: Int, seed: UInt64, now: Int64) {
+  public init(
+    name: String, adapter: any ProviderAdapter, partitionCount: Int, seed: UInt64, now: Int64
+  ) {
     self.name = name
     self.adapter = adapter
     self.contract = adapter.contract
     self.partitionCount = max(1, partitionCount)
     self.now = now
     self.backoff = Backoff(seed: seed)
-    self.buckets = adapter.contract.rates.map { TokenBucket($0, total: max(1, partitionCount), now: now) }
+    self.buckets = adapter.contract.rates.map {
+      TokenBucket($0, total: max(1, partitionCount), now: now)
+    }
   }
 
   /// Takes one input. `now` never runs backwards; a smaller one counts as the last one.
   public func handle(_ input: SinkInput, now: Int64) {
     self.now = max(self.now, now)
     switch input {
-    case .partitionOpened(let number, let rows, let anchor): open(number, rows: rows, anchor: anchor)
+    case .partitionOpened(let number, let rows, let anchor):
+      open(number, rows: rows, anchor: anchor)
     case .claimStands(let number, let rows):
-      guard let partition = partitions[number] else { break }
-      for row in rows { add(row, to: partition) }
+      if let partition = partitions[number] { add(rows, to: partition) }
     case .partitionDraining(let number): drain(number)
     case .partitionClosed(let number): close(number)
     case .sendingStands(let number, let token, let identity, let ledgerMilliseconds):
@@ -118,10 +123,11 @@ public final class SinkMachine {
     case .sendingVoid(_, let token): sendingVoid(token)
     case .reply(let request, let reply): handleReply(request, reply)
     case .rowRetried(let number, let row):
-      if let partition = partitions[number] { add(row, to: partition) }
+      if let partition = partitions[number] { add([row], to: partition) }
     case .rowGone(let number, let reference): rowGone(number, reference)
     case .accountKnown(let account): setAccount(account)
-    case .ledgerAnchor(let number, let anchor): partitions[number]?.clock.note(anchor, now: self.now)
+    case .ledgerAnchor(let number, let anchor):
+      partitions[number]?.clock.note(anchor, now: self.now)
     case .tick: break
     }
     advance()
@@ -158,12 +164,12 @@ public final class SinkMachine {
 
   // MARK: Partitions
 
-  private func open(_ number: Int32, rows: [SinkRow], anchor: LedgerAnchor) {
+  private func open(_ number: Int32, rows: SinkRows, anchor: LedgerAnchor) {
     if partitions[number] != nil { close(number) }
     let partition = PartitionDelivery(number: number, clock: LedgerClock(anchor, now: now))
     partitions[number] = partition
     shareRates()
-    for row in rows { add(row, to: partition) }
+    add(rows, to: partition)
     touch(partition)
   }
 
@@ -171,7 +177,7 @@ public final class SinkMachine {
     guard let partition = partitions[number], !partition.isDraining else { return }
     partition.isDraining = true
     voidGranted(reason: "draining") { $0.partition === partition }
-    if probe?.partition === partition, probe?.stage == .probe { dropProbe() }
+    if let probe, probe.stage == .probe, probe.partition === partition { dropProbe() }
     touch(partition)
   }
 
@@ -186,16 +192,20 @@ public final class SinkMachine {
     for batch in granted.takeAll() {
       if batch.partition === partition { forgetUnstarted(batch) } else { granted.append(batch) }
     }
-    if probe?.partition === partition { dropProbe() }
-    for row in partition.rows.values {
+    if let probe, probe.stage == .gone || probe.partition === partition { dropProbe() }
+    for row in partition.rows {
       let wasInFlight = row.stage == .inFlight
-      if wasInFlight { rowsWithSending -= 1 }
       row.stage = .gone
       rowCount -= 1
-      // The lane of a request in flight stays busy until its reply.
-      if !wasInFlight { leaveLane(row, frees: false) }
+      if wasInFlight {
+        // The lane of a request in flight stays busy until its reply; that drops the row.
+        rowsWithSending -= 1
+      } else {
+        leaveLane(row.lane, frees: false)
+        pool.drop(row)
+      }
     }
-    partition.rows.removeAll()
+    partition.forgetRows()
     shareRates()
   }
 
@@ -218,7 +228,7 @@ public final class SinkMachine {
     account = known
     voidGranted(reason: "account_changed") { $0.grant?.account != known }
     for partition in partitions.values {
-      for row in partition.rows.values where row.doubt != nil && row.doubt?.account != known {
+      for row in partition.rows where row.doubt != nil && row.doubt?.account != known {
         switch row.stage {
         case .ready, .backingOff, .probe, .waiting: settleUncertain(row, code: "account_changed")
         case .planned, .inFlight, .held, .shelved, .gone: break
@@ -262,7 +272,9 @@ public final class SinkMachine {
   }
 
   /// Entries of all heaps: what grows if forgetting fails.
-  package var heldEntries: Int { ready.count + timers.count + oldest.count + dueDone.count + granted.count }
+  package var heldEntries: Int {
+    ready.count + timers.count + oldest.count + dueDone.count + granted.count
+  }
 
   private func wake() {
     var next: Int64?
@@ -305,11 +317,14 @@ public final class SinkMachine {
     let unsent = rowCount - rowsWithSending
     let isSending = !granted.isEmpty || !pending.isEmpty
     return SinkStatus(
-      circuit: circuit == .closed ? .closed : circuit == .probing ? .probing : .open, account: account,
-      readyRows: max(0, unsent - waiting - held), rowsInFlight: rowsWithSending, deferredRows: deferred,
+      circuit: circuit == .closed ? .closed : circuit == .probing ? .probing : .open,
+      account: account,
+      readyRows: max(0, unsent - waiting - held), rowsInFlight: rowsWithSending,
+      deferredRows: deferred,
       waitingRows: waiting, heldRows: held, requestsInFlight: inFlight.count,
-      nextSendMilliseconds: unsent > 0 || isSending ? sendWake.map { $0 - now } ?? (isSending ? 0 : nil) : nil,
-      oldestUnsettledTimestampMilliseconds: oldest.first?.row.timestampMilliseconds,
+      nextSendMilliseconds: unsent > 0 || isSending
+        ? sendWake.map { $0 - now } ?? (isSending ? 0 : nil) : nil,
+      oldestUnsettledTimestampMilliseconds: oldest.first?.timestampMilliseconds,
       rateLimitWaitMilliseconds: rateLimitWaitMilliseconds)
   }
 }

@@ -27,7 +27,8 @@ public struct Doubt: Hashable, Sendable {
   public var account: String?
 
   public init(
-    firstLedgerMilliseconds: Int64, lastLedgerMilliseconds: Int64, lastSending: RecordIdentity, account: String?
+    firstLedgerMilliseconds: Int64, lastLedgerMilliseconds: Int64, lastSending: RecordIdentity,
+    account: String?
   ) {
     self.firstLedgerMilliseconds = firstLedgerMilliseconds
     self.lastLedgerMilliseconds = lastLedgerMilliseconds
@@ -40,9 +41,13 @@ extension Doubt {
   /// The doubt that a ledger row's open attempts amount to; nil where there are none.
   public init?(_ attempts: [RowAttempt]) {
     guard let first = attempts.first else { return nil }
-    let last = attempts.dropFirst().reduce(first) { $1.ledgerMilliseconds >= $0.ledgerMilliseconds ? $1 : $0 }
+    let last = attempts.dropFirst().reduce(first) {
+      $1.ledgerMilliseconds >= $0.ledgerMilliseconds ? $1 : $0
+    }
     self.init(
-      firstLedgerMilliseconds: attempts.reduce(first.ledgerMilliseconds) { min($0, $1.ledgerMilliseconds) },
+      firstLedgerMilliseconds: attempts.reduce(first.ledgerMilliseconds) {
+        min($0, $1.ledgerMilliseconds)
+      },
       lastLedgerMilliseconds: last.ledgerMilliseconds, lastSending: last.sending,
       account: attempts.allSatisfy { $0.account == first.account } ? first.account : nil)
   }
@@ -71,8 +76,10 @@ public struct SinkRow: Hashable, Sendable {
   public var mayBeKnown: Bool
 
   public init(
-    reference: RowReference, key: String, customer: [UInt8], meter: [UInt8], dimensions: [RowDimension] = [],
-    value: Quantity, timestampMilliseconds: Int64, events: Int64 = 0, doubt: Doubt? = nil, mayBeKnown: Bool = false
+    reference: RowReference, key: String, customer: [UInt8], meter: [UInt8],
+    dimensions: [RowDimension] = [],
+    value: Quantity, timestampMilliseconds: Int64, events: Int64 = 0, doubt: Doubt? = nil,
+    mayBeKnown: Bool = false
   ) {
     self.reference = reference
     self.key = key

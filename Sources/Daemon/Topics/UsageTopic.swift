@@ -31,15 +31,30 @@ public final class UsageTopic: Sendable {
       errors.note(error)
       observer.error?(error)
     }
+    try Self.validate(settings)
     do throws(KafkaError) {
-      try settings.clientProperties.validate()
       admin = try Admin(properties: settings.clientProperties, observer: watching)
     } catch {
-      throw StartError(
-        exitCode: .configuration, code: "kafka_property_invalid",
-        setting: error.property.map { "kafka.properties.\($0)" } ?? "kafka.properties", what: "\(error)",
-        remedy: "See librdkafka's CONFIGURATION.md for names and values.")
+      throw Self.invalidProperty(error)
     }
+  }
+
+  /// Checks `kafka.properties` against the loaded librdkafka, without connecting.
+  ///
+  /// - Throws: 78 for the first that is not valid.
+  public static func validate(_ settings: KafkaSettings) throws(StartError) {
+    do throws(KafkaError) {
+      try settings.clientProperties.validate()
+    } catch {
+      throw invalidProperty(error)
+    }
+  }
+
+  private static func invalidProperty(_ error: KafkaError) -> StartError {
+    StartError(
+      exitCode: .configuration, code: "kafka_property_invalid",
+      setting: error.property.map { "kafka.properties.\($0)" } ?? "kafka.properties", what: "\(error)",
+      remedy: "See librdkafka's CONFIGURATION.md for names and values.")
   }
 
   /// Ends it.

@@ -26,7 +26,7 @@ public struct ClaimContent: Hashable, Sendable {
 /// Merges the rows of cuts into one claim for one sink: routed, mapped to the provider's names, and fitted to what its
 /// contract takes. The same cuts, rules, carry and customer map give the same claim, byte for byte.
 ///
-/// Lifecycle: one `init`, ``add(cut:payloads:map:)`` for each cut in order, one ``finish()``.
+/// Lifecycle: one `init`, ``add(cut:payloads:features:map:)`` for each cut in order, one ``finish()``.
 public struct ClaimBuilder {
   private struct Key: Hashable {
     var customer: Int32
@@ -65,17 +65,24 @@ public struct ClaimBuilder {
     self.carry = carry
     // By bytes: a Swift String would take names for equal that only normalize alike.
     featureNames = Dictionary(
-      rules.featureNames.map { (Array($0.key.utf8), Array($0.value.utf8)) }, uniquingKeysWith: { first, _ in first })
+      rules.featureNames.map { (Array($0.key.utf8), Array($0.value.utf8)) },
+      uniquingKeysWith: { first, _ in first })
   }
 
   /// Merges the rows of one cut.
   ///
-  /// - Parameter map: the provider's name of a customer, or nil where the customer map has none. Asked once for each
-  ///   customer of the claim.
+  /// - Parameters:
+  ///   - features: what the configuration of *this cut* says of features: it names the dimensions whose values the cut's
+  ///     rows carry. The head's may name others.
+  ///   - map: the provider's name of a customer, or nil where the customer map has none. Asked once for each customer of
+  ///     the claim.
   public mutating func add(
-    cut number: UInt64, payloads: [[UInt8]], map: ([UInt8]) -> [UInt8]?
+    cut number: UInt64, payloads: [[UInt8]], features: [String: FeatureRule],
+    map: ([UInt8]) -> [UInt8]?
   ) throws(ClaimError) {
     var overflow: CutRow?
+    var isNameless = false
+    let names = Self.dimensionNames(features)
     for payload in payloads {
       // What the ordinals of this payload stand for here; -1: not routed to this sink.
       var series: [(meter: Int32, dimensions: Int32)] = []
@@ -83,7 +90,15 @@ public struct ClaimBuilder {
       var customer: Int32 = 0
       do {
         try CutChunk.forEachRow(in: payload) { row, ordinal, seriesIndex in
-          if seriesIndex == series.count { series.append(route(row.feature, row.dimensions)) }
+          if seriesIndex == series.count {
+            guard
+              let named = NamedDimensions.encode(row.dimensions, names: names[row.feature] ?? [])
+            else {
+              isNameless = true
+              return series.append((-1, 0))
+            }
+            series.append(route(row.feature, named))
+          }
           let (meter, dimension) = series[seriesIndex]
           if meter < 0 {
             guard let sum = skipped.adding(row.quantity) else {
@@ -97,18 +112,37 @@ public struct ClaimBuilder {
             customerOrdinal = ordinal
             customer = target(of: row.customer, map)
           }
-          let key = Key(customer: customer, meter: meter, dimensions: dimension, slot: row.slotStartMilliseconds)
+          let key = Key(
+            customer: customer, meter: meter, dimensions: dimension, slot: row.slotStartMilliseconds
+          )
           if !merge(row, into: key) { overflow = copy row }
         }
       } catch {
         throw .damagedRows(cut: number, error)
       }
     }
+    if isNameless {
+      throw .damagedRows(
+        cut: number, .malformed("a row's dimensions are not those of the cut's configuration"))
+    }
     if let overflow { throw .overflow(customer: overflow.customer, meter: overflow.feature) }
   }
 
-  private mutating func route(_ feature: [UInt8], _ dimension: [UInt8]) -> (meter: Int32, dimensions: Int32) {
-    guard let name = featureNames[feature] ?? (rules.takesOtherFeatures ? feature : nil) else { return (-1, 0) }
+  /// Which dimensions a feature has, where it has any. By bytes, as ``featureNames``.
+  private static func dimensionNames(_ features: [String: FeatureRule]) -> [[UInt8]: [String]] {
+    var names: [[UInt8]: [String]] = [:]
+    for (feature, rule) in features where !rule.dimensions.isEmpty {
+      names[Array(feature.utf8)] = rule.dimensions
+    }
+    return names
+  }
+
+  private mutating func route(_ feature: [UInt8], _ dimension: [UInt8]) -> (
+    meter: Int32, dimensions: Int32
+  ) {
+    guard let name = featureNames[feature] ?? (rules.takesOtherFeatures ? feature : nil) else {
+      return (-1, 0)
+    }
     return (meters.index(of: name), dimensions.index(of: dimension))
   }
 
@@ -130,7 +164,9 @@ public struct ClaimBuilder {
     }
     places[key] = merged.count
     merged.append(
-      Merged(key: key, quantity: row.quantity, greatestTime: row.greatestTimeMilliseconds, events: row.events))
+      Merged(
+        key: key, quantity: row.quantity, greatestTime: row.greatestTimeMilliseconds,
+        events: row.events))
     return true
   }
 
@@ -175,7 +211,8 @@ public struct ClaimBuilder {
     guard let first = group.first else { return }
     let customer = customers.values[Int(first.key.customer)]
     let meter = meters.values[Int(first.key.meter)]
-    let carriedIn = customer.isUnmapped ? .zero : carry[CarryKey(customer: customer.bytes, meter: meter)] ?? .zero
+    let carriedIn =
+      customer.isUnmapped ? .zero : carry[CarryKey(customer: customer.bytes, meter: meter)] ?? .zero
     var carried = carriedIn
     for row in group {
       var value = row.quantity
@@ -188,12 +225,15 @@ public struct ClaimBuilder {
       }
       content.rows.append(
         ClaimRow(
-          customer: customer.bytes, meter: meter, dimensions: dimensions.values[Int(row.key.dimensions)], value: value,
-          timestampMilliseconds: row.greatestTime, events: row.events, isUnmapped: customer.isUnmapped))
+          customer: customer.bytes, meter: meter,
+          dimensions: dimensions.values[Int(row.key.dimensions)], value: value,
+          timestampMilliseconds: row.greatestTime, events: row.events,
+          isUnmapped: customer.isUnmapped))
     }
     if carriedIn != .zero || carried != .zero {
       content.carries.append(
-        CarryChange(customer: customer.bytes, meter: meter, carriedIn: carriedIn, carriedOut: carried))
+        CarryChange(
+          customer: customer.bytes, meter: meter, carriedIn: carriedIn, carriedOut: carried))
     }
   }
 }
@@ -214,7 +254,9 @@ private struct Interned<Value: Hashable> {
   /// The place of each value in sorted order, by its number.
   func ranks(by precedes: (Value, Value) -> Bool) -> [Int32] {
     var ranks = [Int32](repeating: 0, count: values.count)
-    for (rank, index) in values.indices.sorted(by: { precedes(values[$0], values[$1]) }).enumerated() {
+    for (rank, index) in values.indices.sorted(by: { precedes(values[$0], values[$1]) })
+      .enumerated()
+    {
       ranks[index] = Int32(rank)
     }
     return ranks

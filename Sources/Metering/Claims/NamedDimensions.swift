@@ -11,7 +11,9 @@ public enum NamedDimensions {
     var encoded: [UInt8] = []
     var at = 0
     for name in names {
-      guard let length = values.withUnsafeBytes({ DimensionEncoding.length(of: $0, at: at) }) else { return nil }
+      guard let length = values.withUnsafeBytes({ DimensionEncoding.length(of: $0, at: at) }) else {
+        return nil
+      }
       if values[at] != DimensionEncoding.absent {
         var count = name.utf8.count
         while count >= 0x80 {
@@ -33,7 +35,8 @@ public enum NamedDimensions {
       var named: [(String, DimensionValue)] = []
       var at = 0
       while at < raw.count {
-        guard let (length, next) = DimensionEncoding.integer(of: raw, at: at), length <= raw.count - next,
+        guard let (length, next) = DimensionEncoding.integer(of: raw, at: at),
+          length <= raw.count - next,
           let name = String(validating: raw[next..<next + length], as: UTF8.self),
           let valueLength = DimensionEncoding.length(of: raw, at: next + length)
         else { return nil }
@@ -69,7 +72,9 @@ extension DimensionEncoding {
     switch bytes[at] {
     case absent, yes, no: return 1
     case string, number:
-      guard let (length, next) = integer(of: bytes, at: at + 1), length <= bytes.count - next else { return nil }
+      guard let (length, next) = integer(of: bytes, at: at + 1), length <= bytes.count - next else {
+        return nil
+      }
       return next + length - at
     default: return nil
     }

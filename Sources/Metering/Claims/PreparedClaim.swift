@@ -10,7 +10,8 @@ public struct PreparedClaim: Hashable, Sendable {
   /// The chunks and the SEAL.
   public func records(nonce: UInt64, firstSequence: UInt64) -> RecordSet {
     RecordSet(
-      kind: .claim, payloads: ClaimChunk.payloads(rows: content.rows, carries: content.carries), nonce: nonce,
+      kind: .claim, payloads: ClaimChunk.payloads(rows: content.rows, carries: content.carries),
+      nonce: nonce,
       firstSequence: firstSequence
     ) { summary in
       .claim(
@@ -27,7 +28,7 @@ extension LedgerFold {
   /// - Parameters:
   ///   - lastCut: the last cut that it spans; all that are unclaimed by default.
   ///   - recalled: rows of cuts that are no longer in memory, by number (``CutRecall``).
-  ///   - map: the provider's name of a customer; see ``ClaimBuilder/add(cut:payloads:map:)``.
+  ///   - map: the provider's name of a customer; see ``ClaimBuilder/add(cut:payloads:features:map:)``.
   public func prepareClaim(
     sink name: String, through lastCut: UInt64? = nil, recalled: [UInt64: [[UInt8]]] = [:],
     map: ([UInt8]) -> [UInt8]?
@@ -39,8 +40,12 @@ extension LedgerFold {
     guard let first = span.first, let last = span.last else { throw .nothingToClaim }
     var builder = ClaimBuilder(rules: rules, carry: sink.carry)
     for cut in span {
-      guard let chunks = cut.chunks ?? recalled[cut.number] else { throw .rowsMissing(cut: cut.number) }
-      try builder.add(cut: cut.number, payloads: chunks, map: map)
+      guard let chunks = cut.chunks ?? recalled[cut.number] else {
+        throw .rowsMissing(cut: cut.number)
+      }
+      // A cut does not stand without its CONFIG.
+      let features = configurations[cut.configuration]?.counting.features ?? [:]
+      try builder.add(cut: cut.number, payloads: chunks, features: features, map: map)
     }
     return PreparedClaim(
       sink: name, number: sink.nextClaim, firstCut: first.number, lastCut: last.number,
@@ -86,14 +91,17 @@ public struct CutRecall: Sendable {
   /// Takes a record of the ledger, if it is one of those wanted. Where the chunks do not have the cut's digest, the cut
   /// stays missing.
   public mutating func add(_ entry: LedgerEntry) {
-    guard let (identity, record) = try? LedgerCodec.decode(entry.bytes), case .chunk(let chunk) = record,
+    guard let (identity, record) = try? LedgerCodec.decode(entry.bytes),
+      case .chunk(let chunk) = record,
       chunk.kind == .cut
     else { return }
     let set = RecordIdentity(nonce: identity.nonce, sequence: chunk.set)
     guard var cut = wanted[set], chunk.index == UInt32(cut.payloads.count) else { return }
     cut.payloads.append(chunk.payload)
     wanted[set] = cut
-    guard cut.payloads.count == Int(cut.summary.chunks), SetDigest.of(cut.payloads) == cut.summary.digest else {
+    guard cut.payloads.count == Int(cut.summary.chunks),
+      SetDigest.of(cut.payloads) == cut.summary.digest
+    else {
       return
     }
     wanted[set] = nil

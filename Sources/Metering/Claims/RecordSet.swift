@@ -15,11 +15,14 @@ public struct RecordSet: Hashable, Sendable {
     for (index, payload) in payloads.enumerated() {
       let chunk = SetChunk(kind: kind, set: firstSequence, index: UInt32(index), payload: payload)
       records.append(
-        LedgerCodec.encode(.chunk(chunk), identity: RecordIdentity(nonce: nonce, sequence: sequence)))
+        LedgerCodec.encode(
+          .chunk(chunk), identity: RecordIdentity(nonce: nonce, sequence: sequence)))
       sequence += 1
     }
-    let summary = SetSummary(set: firstSequence, chunks: UInt32(payloads.count), digest: SetDigest.of(payloads))
-    records.append(LedgerCodec.encode(seal(summary), identity: RecordIdentity(nonce: nonce, sequence: sequence)))
+    let summary = SetSummary(
+      set: firstSequence, chunks: UInt32(payloads.count), digest: SetDigest.of(payloads))
+    records.append(
+      LedgerCodec.encode(seal(summary), identity: RecordIdentity(nonce: nonce, sequence: sequence)))
     nextSequence = sequence + 1
   }
 }
@@ -36,14 +39,17 @@ public enum CutBuilder {
   ///   - isAcceptedLoss: a RESOLVE accepted that records of the range are gone.
   public static func records(
     _ frozen: FrozenRange, number: UInt64, configuration: Digest, lastRecord: LastRecord?,
-    indexFromOffset: Int64? = nil, isAcceptedLoss: Bool = false, nonce: UInt64, firstSequence: UInt64
+    indexFromOffset: Int64? = nil, isAcceptedLoss: Bool = false, nonce: UInt64,
+    firstSequence: UInt64
   ) -> RecordSet {
     RecordSet(
-      kind: .cut, payloads: CutChunk.payloads(of: frozen.rows), nonce: nonce, firstSequence: firstSequence
+      kind: .cut, payloads: CutChunk.payloads(of: frozen.rows), nonce: nonce,
+      firstSequence: firstSequence
     ) { summary in
       .cut(
         CutSeal(
-          summary: summary, number: number, from: frozen.from, to: frozen.to, clockMilliseconds: frozen.clockAtEnd,
+          summary: summary, number: number, from: frozen.from, to: frozen.to,
+          clockMilliseconds: frozen.clockAtEnd,
           configuration: configuration, indexFromOffset: indexFromOffset, counters: frozen.counters,
           lastRecord: lastRecord, isAcceptedLoss: isAcceptedLoss, rows: UInt32(frozen.rows.count)))
     }
@@ -53,9 +59,13 @@ public enum CutBuilder {
 /// The records of a SNAPSHOT.
 public enum SnapshotBuilder {
   /// Encodes the fold's whole state; nil while a set of the owner is open (``LedgerFold/canSnapshot``).
-  public static func records(of fold: LedgerFold, nonce: UInt64, firstSequence: UInt64) -> RecordSet? {
+  public static func records(of fold: LedgerFold, nonce: UInt64, firstSequence: UInt64)
+    -> RecordSet?
+  {
     guard let payloads = fold.snapshot() else { return nil }
-    return RecordSet(kind: .snapshot, payloads: payloads, nonce: nonce, firstSequence: firstSequence) { summary in
+    return RecordSet(
+      kind: .snapshot, payloads: payloads, nonce: nonce, firstSequence: firstSequence
+    ) { summary in
       .snapshot(SnapshotSeal(summary: summary, through: fold.through))
     }
   }

@@ -130,6 +130,13 @@ struct ByteReader {
     return try take(count)
   }
 
+  /// A byte string, behind what `target` holds already.
+  mutating func appendString(to target: inout [UInt8]) throws(LedgerCodecError) {
+    let count = try count()
+    target.append(contentsOf: bytes[position..<position + count])
+    position += count
+  }
+
   mutating func take(_ count: Int) throws(LedgerCodecError) -> [UInt8] {
     guard count >= 0, count <= remaining else { throw .truncated }
     defer { position += count }

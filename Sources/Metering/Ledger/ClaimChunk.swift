@@ -11,10 +11,15 @@ public struct ClaimChunk: Hashable, Sendable {
     rows = []
     rows.reserveCapacity(rowCount)
     for _ in 0..<rowCount { rows.append(try ClaimRow(from: &reader, stream: &stream)) }
-    let carryCount = try reader.count(ofAtLeast: 4)
-    carries = []
-    carries.reserveCapacity(carryCount)
-    for _ in 0..<carryCount {
+    carries = try Self.carries(from: &reader)
+  }
+
+  /// What follows the rows, to the payload's end.
+  static func carries(from reader: inout ByteReader) throws(LedgerCodecError) -> [CarryChange] {
+    let count = try reader.count(ofAtLeast: 4)
+    var carries: [CarryChange] = []
+    carries.reserveCapacity(count)
+    for _ in 0..<count {
       let customer = try reader.string()
       let meter = try reader.string()
       let carriedIn = try reader.quantity()
@@ -22,6 +27,7 @@ public struct ClaimChunk: Hashable, Sendable {
         CarryChange(customer: customer, meter: meter, carriedIn: carriedIn, carriedOut: try reader.quantity()))
     }
     guard reader.isAtEnd else { throw .trailingBytes }
+    return carries
   }
 
   /// The payloads of a claim, each at most `limit` bytes (more only where a single row is larger).

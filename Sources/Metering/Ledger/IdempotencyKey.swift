@@ -11,16 +11,41 @@ public enum IdempotencyKey {
   public static func text(
     incarnation: [UInt8], sink: String, partition: Int32, reference: RowReference
   ) -> String {
+    text(
+      prefix: prefix(incarnation: incarnation, sink: sink, partition: partition, claim: reference.claim),
+      row: reference.row)
+  }
+
+  /// All but the last field, which tells the rows of a claim apart.
+  static func prefix(incarnation: [UInt8], sink: String, partition: Int32, claim: UInt64) -> [UInt8] {
     var text: [UInt8] = []
     text.reserveCapacity(100)
     base32(incarnation, into: &text)
     text.append(dot)
     name(sink, into: &text)
-    for number in [UInt64(UInt32(bitPattern: partition)), reference.claim, UInt64(reference.row)] {
+    for number in [UInt64(UInt32(bitPattern: partition)), claim] {
       text.append(dot)
       digits(number, into: &text)
     }
-    return String(decoding: text, as: UTF8.self)
+    text.append(dot)
+    return text
+  }
+
+  /// The key of a row of the claim whose keys begin so.
+  static func text(prefix: [UInt8], row: UInt32) -> String {
+    // At most seven digits of five bits each.
+    String(unsafeUninitializedCapacity: prefix.count + 7) { text in
+      _ = text.initialize(from: prefix)
+      var end = prefix.count
+      var shift: UInt32 = 30
+      while shift > 0, row >> shift == 0 { shift -= 5 }
+      while true {
+        text.initializeElement(at: end, to: alphabet[Int(row >> shift & 31)])
+        end += 1
+        if shift == 0 { return end }
+        shift -= 5
+      }
+    }
   }
 
   private static let dot = UInt8(ascii: ".")

@@ -28,27 +28,25 @@ extension LedgerFold {
     guard seal.lastCut >= seal.firstCut, let last = cut(seal.lastCut) else {
       throw malformed("it ends at cut \(seal.lastCut), which does not stand")
     }
-    var rows: [OpenRow] = []
+    var builder = ClaimArenaBuilder()
+    var unmapped: [Int] = []
     var carries: [CarryChange] = []
     var index: UInt32 = 0
     var zeroRows: Int64 = 0
     var sum = seal.skipped.units
     do {
       for payload in payloads {
-        let chunk = try ClaimChunk(payload: payload)
-        if rows.isEmpty { rows.reserveCapacity(min(Int(seal.rows), chunk.rows.count * payloads.count)) }
-        for row in chunk.rows {
-          sum &+= row.value.units
-          if row.value == .zero {
-            zeroRows += 1
-          } else {
-            var open = OpenRow(index: index, row: row)
-            if row.isUnmapped { open.verdict = .parked(reason: Park.unmappedCustomer, record: place.offset) }
-            rows.append(open)
-          }
-          index += 1
+        var reader = ByteReader(payload)
+        let count = try reader.count(ofAtLeast: 4)
+        if index == 0 { builder.reserve(rows: min(Int(seal.rows), count * payloads.count)) }
+        builder.beginStream()
+        for _ in 0..<count {
+          let (value, isUnmapped) = try builder.read(from: &reader, index: index)
+          sum &+= value.units
+          if value == .zero { zeroRows += 1 } else if isUnmapped { unmapped.append(builder.count - 1) }
+          index &+= 1
         }
-        carries += chunk.carries
+        carries += try ClaimChunk.carries(from: &reader)
       }
     } catch {
       throw malformed("\(error)")
@@ -70,10 +68,14 @@ extension LedgerFold {
         .claimUnbalanced, offset: place.offset,
         detail: "claim \(seal.number) of sink \(seal.sink) does not hold what its cuts hold")
     }
+    var claim = OpenClaim(
+      number: seal.number, firstCut: seal.firstCut, lastCut: seal.lastCut, configuration: seal.configuration,
+      sealOffset: place.offset, ledgerMilliseconds: place.ledgerMilliseconds, arena: builder.finish())
+    if !unmapped.isEmpty {
+      claim.set(RowHistory(verdict: .parked(reason: Park.unmappedCustomer, record: place.offset)), at: unmapped)
+    }
     return SoundClaim(
-      claim: OpenClaim(
-        number: seal.number, firstCut: seal.firstCut, lastCut: seal.lastCut, configuration: seal.configuration,
-        sealOffset: place.offset, ledgerMilliseconds: place.ledgerMilliseconds, rows: rows),
+      claim: claim,
       carries: carries, skipped: seal.skipped, quantityThrough: through, zeroRows: zeroRows)
   }
 }
@@ -89,8 +91,13 @@ extension SinkState {
       carry[key] = change.carriedOut == .zero ? nil : change.carriedOut
       totals.carried.units &+= change.carriedOut.units &- change.carriedIn.units
     }
+    for (key, rest) in returned {
+      let joined = Quantity(units: (carry[key] ?? .zero).units &+ rest.units)
+      carry[key] = joined == .zero ? nil : joined
+    }
+    returned = [:]
     totals.settledRows[Int(RowState.Settlement.zero.rawValue)] &+= sound.zeroRows
-    for row in sound.claim.stored { totals.add(row.row.value, rows: 1, to: row.state.bucket) }
+    sound.claim.forEachHistory { value, history in totals.add(value, rows: 1, to: history.state.bucket) }
     if sound.claim.openCount > 0 { claims.append(sound.claim) }
   }
 }

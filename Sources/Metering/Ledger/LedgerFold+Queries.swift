@@ -121,7 +121,8 @@ extension LedgerFold {
   public func sinksThatMayNotVanish(from rules: BillingRules) -> [String] {
     sinks.values.filter { sink in
       guard sink.isActive, rules.sink(named: sink.name) == nil else { return false }
-      return !sink.claims.isEmpty || !sink.carry.isEmpty || unclaimedCuts(of: sink.name).contains { $0.rows > 0 }
+      return !sink.claims.isEmpty || !sink.carry.isEmpty || !sink.returned.isEmpty
+        || unclaimedCuts(of: sink.name).contains { $0.rows > 0 }
     }.map(\.name).sorted()
   }
 

@@ -132,11 +132,8 @@ extension ByteReader {
     sink.quantityBeforeNext = try quantity()
     sink.nextClaim = try varint()
     sink.isActive = try flag()
-    for _ in 0..<(try count(ofAtLeast: 3)) {
-      let customer = try string()
-      let meter = try string()
-      sink.carry[CarryKey(customer: customer, meter: meter)] = try quantity()
-    }
+    sink.carry = try carries()
+    sink.returned = try carries()
     sink.totals.settled = try quantity()
     sink.totals.inFlight = try quantity()
     sink.totals.uncertain = try quantity()
@@ -152,6 +149,16 @@ extension ByteReader {
     return sink
   }
 
+  private mutating func carries() throws(LedgerCodecError) -> [CarryKey: Quantity] {
+    var carries: [CarryKey: Quantity] = [:]
+    for _ in 0..<(try count(ofAtLeast: 3)) {
+      let customer = try string()
+      let meter = try string()
+      carries[CarryKey(customer: customer, meter: meter)] = try quantity()
+    }
+    return carries
+  }
+
   private mutating func claim() throws(LedgerCodecError) -> OpenClaim {
     let number = try varint()
     let first = try varint()
@@ -160,26 +167,35 @@ extension ByteReader {
     let seal = try signed()
     let time = try signed()
     let count = try count(ofAtLeast: 6)
-    var rows: [OpenRow] = []
-    rows.reserveCapacity(count)
-    var stream = RowStreamReader()
+    var builder = ClaimArenaBuilder()
+    builder.reserve(rows: count)
+    builder.beginStream()
+    var histories: [RowHistory] = []
     var index: UInt64 = 0
     for _ in 0..<count {
       let step = try varint()
-      guard step > 0 || rows.isEmpty, step <= UInt64(UInt32.max), index + step <= UInt64(UInt32.max) else {
+      guard step > 0 || histories.isEmpty, step <= UInt64(UInt32.max), index + step <= UInt64(UInt32.max) else {
         throw .malformed("row indices do not ascend")
       }
       index += step
-      var row = OpenRow(index: UInt32(index), row: try ClaimRow(from: &self, stream: &stream))
-      try verdict(into: &row)
-      rows.append(row)
+      _ = try builder.read(from: &self, index: UInt32(index), keepsZero: true)
+      var history = RowHistory()
+      try verdict(into: &history)
+      histories.append(history)
     }
-    return OpenClaim(
+    var claim = OpenClaim(
       number: number, firstCut: first, lastCut: last, configuration: configuration, sealOffset: seal,
-      ledgerMilliseconds: time, rows: rows)
+      ledgerMilliseconds: time, arena: builder.finish())
+    // Neighbours mostly went the same way.
+    var known: (history: RowHistory, mark: UInt32) = (.fresh, 0)
+    for (position, history) in histories.enumerated() {
+      if history != known.history { known = (history, claim.mark(of: history)) }
+      claim.set(known.mark, at: position)
+    }
+    return claim
   }
 
-  private mutating func verdict(into row: inout OpenRow) throws(LedgerCodecError) {
+  private mutating func verdict(into row: inout RowHistory) throws(LedgerCodecError) {
     let code = try byte()
     guard code < 16 else { throw .malformed("unknown state of a row") }
     row.hasEarlierAttempts = code & 4 != 0

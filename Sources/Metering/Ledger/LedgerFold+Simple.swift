@@ -49,7 +49,13 @@ extension LedgerFold {
         ResolvedStop(reason: reason, offset: offset, argument: argument, record: place.offset))
       return .resolvedStop(reason: reason, offset: offset, argument: argument)
     case .retry(let sink, _, _, _), .settle(let sink, _, _), .drop(let sink, _, _):
-      guard let change = sinks[sink]?.apply(resolve.decision) else { return .ignored(.noEffect) }
+      // What the contract takes now, or took when the row was claimed.
+      let present = rules(of: sink)?.rowRules
+      let configurations = configurations
+      guard
+        let change = sinks[sink]?.apply(
+          resolve.decision, rules: { present ?? configurations[$0]?.sink(named: sink)?.rowRules })
+      else { return .ignored(.noEffect) }
       return .resolvedRow(sink: sink, row: change)
     }
   }

@@ -1,6 +1,6 @@
 extension LedgerFold {
   /// The version of the snapshot's encoding: its first byte.
-  static let snapshotVersion: UInt8 = 1
+  static let snapshotVersion: UInt8 = 2
 
   /// The ledger offset up to which this fold has read.
   public var through: Int64 { nextOffset - 1 }
@@ -111,12 +111,8 @@ extension ByteWriter {
     quantity(sink.quantityBeforeNext)
     varint(sink.nextClaim)
     flag(sink.isActive)
-    varint(sink.carry.count)
-    for (key, carried) in sink.carry.sorted(by: { CarryKey.precedes($0.key, $1.key) }) {
-      string(key.customer)
-      string(key.meter)
-      quantity(carried)
-    }
+    carries(sink.carry)
+    carries(sink.returned)
     let totals = sink.totals
     for sum in [
       totals.settled, totals.inFlight, totals.uncertain, totals.parked, totals.dropped, totals.skipped, totals.carried,
@@ -126,6 +122,15 @@ extension ByteWriter {
     for rows in [totals.inFlightRows, totals.uncertainRows, totals.parkedRows] + totals.settledRows { signed(rows) }
     varint(sink.claims.count)
     for claim in sink.claims { self.claim(claim) }
+  }
+
+  private mutating func carries(_ carries: [CarryKey: Quantity]) {
+    varint(carries.count)
+    for (key, carried) in carries.sorted(by: { CarryKey.precedes($0.key, $1.key) }) {
+      string(key.customer)
+      string(key.meter)
+      quantity(carried)
+    }
   }
 
   private mutating func claim(_ claim: OpenClaim) {
@@ -142,12 +147,12 @@ extension ByteWriter {
       varint(UInt64(row.index - last))
       last = row.index
       row.row.write(to: &self, stream: &stream)
-      verdict(row)
+      verdict(row.history)
     }
   }
 
   /// One byte where the row is ready and was never attempted.
-  private mutating func verdict(_ row: OpenRow) {
+  private mutating func verdict(_ row: RowHistory) {
     let code: UInt8 =
       switch row.verdict {
       case .none, .settled: 0

@@ -231,7 +231,7 @@ public struct ClaimRow: Hashable, Sendable {
   public var customer: [UInt8]
   /// The provider's name of the feature.
   public var meter: [UInt8]
-  /// Canonical dimensions, empty for none.
+  /// Names and values (``NamedDimensions``), empty for none.
   public var dimensions: [UInt8]
   public var value: Quantity
   /// The greatest event time in it, Unix milliseconds.

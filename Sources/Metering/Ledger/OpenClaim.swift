@@ -7,6 +7,20 @@
 /// person's settling or dropping outranks all SENDINGs before it, and a SENDING of a settled row does not count. So of a
 /// settled row nothing has to be remembered but that it is no longer here.
 public struct OpenRow: Hashable, Sendable {
+  /// The row's index in its claim.
+  public let index: UInt32
+  public let row: ClaimRow
+  let history: RowHistory
+
+  public var state: RowState { history.state }
+  /// The attempts whose outcome is open or ambiguous, in ledger order.
+  public var attempts: [RowAttempt] { history.attempts }
+  /// Whether an attempt before the last PARK or RESOLVE may have had effect: then `already_delivered` is our own.
+  public var hasEarlierAttempts: Bool { history.hasEarlierAttempts }
+}
+
+/// What the ledger says of a row, its bytes apart: mostly the same of many rows.
+struct RowHistory: Hashable, Sendable {
   enum Verdict: Hashable, Sendable {
     case none
     case uncertain(code: String, record: Int64)
@@ -14,16 +28,14 @@ public struct OpenRow: Hashable, Sendable {
     case settled(RowState.Settlement)
   }
 
-  /// The row's index in its claim.
-  public let index: UInt32
-  public internal(set) var row: ClaimRow
   var verdict: Verdict = .none
-  /// The attempts whose outcome is open or ambiguous, in ledger order.
-  public internal(set) var attempts: [RowAttempt] = []
-  /// Whether an attempt before the last PARK or RESOLVE may have had effect: then `already_delivered` is our own.
-  public internal(set) var hasEarlierAttempts = false
+  var attempts: [RowAttempt] = []
+  var hasEarlierAttempts = false
 
-  public var state: RowState {
+  /// Of a row that no record has named.
+  static let fresh = RowHistory()
+
+  var state: RowState {
     switch verdict {
     case .none: attempts.isEmpty ? .ready : .inDoubt(attempts)
     case .uncertain(let code, let record): .uncertain(code: code, record: record)
@@ -31,18 +43,12 @@ public struct OpenRow: Hashable, Sendable {
     case .settled(let settlement): .settled(settlement)
     }
   }
-
-  var isSettled: Bool {
-    if case .settled = verdict { true } else { false }
-  }
-
-  init(index: UInt32, row: ClaimRow) {
-    self.index = index
-    self.row = row
-  }
 }
 
 /// A claim with rows that are not settled.
+///
+/// Rows lie in an arena that never changes; what the ledger says of each is a number, the place of a history that it
+/// shares with all rows of the claim that went the same way. So a record that names thousands of rows writes numbers.
 public struct OpenClaim: Hashable, Sendable {
   public let number: UInt64
   public let firstCut: UInt64
@@ -52,13 +58,21 @@ public struct OpenClaim: Hashable, Sendable {
   public let sealOffset: Int64
   /// Ledger time at its SEAL, Unix milliseconds.
   public let ledgerMilliseconds: Int64
-  /// Ascending by index. Settled rows stay as empty shells until half of the array is shells.
-  var stored: [OpenRow]
-  public internal(set) var openCount: Int
+  /// Ascending by index. Settled rows stay until they are half of it.
+  private(set) var arena: ClaimArena
+  /// For each row of the arena the place of its history, or ``settledMark``.
+  private(set) var marks: [UInt32]
+  /// The first is ``RowHistory/fresh``.
+  private(set) var histories: [RowHistory] = [.fresh]
+  /// Rows that a person gave another customer (and so another value), by index.
+  private(set) var remapped: [UInt32: ClaimRow] = [:]
+  public private(set) var openCount: Int
+
+  static let settledMark = UInt32.max
 
   init(
     number: UInt64, firstCut: UInt64, lastCut: UInt64, configuration: Digest, sealOffset: Int64,
-    ledgerMilliseconds: Int64, rows: [OpenRow]
+    ledgerMilliseconds: Int64, arena: ClaimArena
   ) {
     self.number = number
     self.firstCut = firstCut
@@ -66,45 +80,113 @@ public struct OpenClaim: Hashable, Sendable {
     self.configuration = configuration
     self.sealOffset = sealOffset
     self.ledgerMilliseconds = ledgerMilliseconds
-    stored = rows
-    openCount = rows.count
+    self.arena = arena
+    openCount = arena.entries.count
+    marks = [UInt32](repeating: 0, count: openCount)
   }
 
+  // MARK: Reading
+
   /// The rows that are not settled, ascending by index.
-  public var rows: some Sequence<OpenRow> { stored.lazy.filter { !$0.isSettled } }
+  public var rows: some Sequence<OpenRow> {
+    var cursor = ClaimArena.Cursor()
+    var next = 0
+    return AnyIterator { [self] in
+      while next < marks.count, marks[next] == Self.settledMark { next += 1 }
+      guard next < marks.count else { return nil }
+      defer { next += 1 }
+      let index = arena.entries[next].index
+      let row = remapped.isEmpty ? nil : remapped[index]
+      return OpenRow(
+        index: index, row: row ?? cursor.row(of: arena, at: next), history: histories[Int(marks[next])])
+    }
+  }
 
   /// The row of that index, unless it is settled.
-  public func row(at index: UInt32) -> OpenRow? { position(of: index).map { stored[$0] } }
+  public func row(at index: UInt32) -> OpenRow? {
+    position(of: index).map {
+      OpenRow(index: index, row: remapped[index] ?? arena.row(at: $0), history: histories[Int(marks[$0])])
+    }
+  }
 
   func position(of index: UInt32) -> Int? {
-    var low = 0
-    var high = stored.count
+    let entries = arena.entries
     // Mostly nothing has been compacted: then the index is the place.
-    if Int(index) < stored.count, stored[Int(index)].index == index {
-      return stored[Int(index)].isSettled ? nil : Int(index)
+    if Int(index) < entries.count, entries[Int(index)].index == index {
+      return marks[Int(index)] == Self.settledMark ? nil : Int(index)
     }
+    var low = 0
+    var high = entries.count
     while low < high {
       let middle = (low &+ high) / 2
-      if stored[middle].index == index { return stored[middle].isSettled ? nil : middle }
-      if stored[middle].index < index { low = middle + 1 } else { high = middle }
+      if entries[middle].index == index { return marks[middle] == Self.settledMark ? nil : middle }
+      if entries[middle].index < index { low = middle + 1 } else { high = middle }
     }
     return nil
   }
 
-  mutating func settle(at position: Int, as settlement: RowState.Settlement) {
-    stored[position].verdict = .settled(settlement)
-    stored[position].attempts = []
-    stored[position].row = .empty
-    openCount -= 1
+  func value(at position: Int) -> Quantity {
+    let entry = arena.entries[position]
+    return remapped.isEmpty ? entry.value : remapped[entry.index]?.value ?? entry.value
   }
 
+  func history(at position: Int) -> RowHistory { histories[Int(marks[position])] }
+
+  func forEachHistory(_ body: (Quantity, RowHistory) -> Void) {
+    for position in marks.indices where marks[position] != Self.settledMark {
+      body(value(at: position), histories[Int(marks[position])])
+    }
+  }
+
+  // MARK: Changing
+
+  /// The number of that history.
+  mutating func mark(of history: RowHistory) -> UInt32 {
+    if case .settled = history.verdict { return Self.settledMark }
+    if history == .fresh { return 0 }
+    histories.append(history)
+    return UInt32(histories.count - 1)
+  }
+
+  mutating func set(_ mark: UInt32, at position: Int) {
+    marks[position] = mark
+    if mark == Self.settledMark {
+      openCount -= 1
+      if !remapped.isEmpty { remapped[arena.entries[position].index] = nil }
+    }
+  }
+
+  mutating func set(_ history: RowHistory, at positions: [Int]) {
+    let mark = mark(of: history)
+    for position in positions { set(mark, at: position) }
+  }
+
+  mutating func remap(_ row: ClaimRow, at position: Int) { remapped[arena.entries[position].index] = row }
+
+  /// Drops settled rows once they are the greater part, and histories that no row has any more.
   mutating func compact() {
-    if stored.count >= 32, openCount * 2 < stored.count { stored.removeAll { $0.isSettled } }
+    if marks.count >= 32, openCount * 2 < marks.count {
+      let open = marks.indices.filter { marks[$0] != Self.settledMark }
+      arena = arena.keeping(open)
+      marks = open.map { marks[$0] }
+    }
+    guard histories.count > 64, histories.count > marks.count / 4 else { return }
+    var places = [UInt32: UInt32]()
+    var kept: [RowHistory] = [.fresh]
+    for position in marks.indices where marks[position] != 0 && marks[position] != Self.settledMark {
+      let former = marks[position]
+      if places[former] == nil {
+        places[former] = UInt32(kept.count)
+        kept.append(histories[Int(former)])
+      }
+      marks[position] = places[former] ?? 0
+    }
+    histories = kept
   }
 }
 
 extension OpenClaim {
-  /// Equal in what they say; how many shells are still held is no part of it.
+  /// Equal in what they say; how many settled rows are still held is no part of it.
   public static func == (left: Self, right: Self) -> Bool {
     left.number == right.number && left.firstCut == right.firstCut && left.lastCut == right.lastCut
       && left.configuration == right.configuration && left.sealOffset == right.sealOffset
@@ -116,9 +198,4 @@ extension OpenClaim {
     hasher.combine(number)
     hasher.combine(openCount)
   }
-}
-
-extension ClaimRow {
-  static let empty = ClaimRow(
-    customer: [], meter: [], dimensions: [], value: .zero, timestampMilliseconds: 0, events: 0, isUnmapped: false)
 }

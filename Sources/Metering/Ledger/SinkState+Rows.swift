@@ -1,26 +1,81 @@
 /// What records say of rows. Each function returns the rows on which it had effect, in the record's order.
 extension SinkState {
-  /// Calls `body` with each named row that is not settled, in place; where it changes the row's state, the sums follow.
+  /// Calls `body` with what is known of each named row that is not settled; where it returns true the row's state is what
+  /// it made of it, and the sums follow.
+  ///
+  /// - Parameters:
+  ///   - isSame: whether the record says the same of the rows at two places of it. Rows of which it says the same, and of
+  ///     which the same was known, are judged once.
+  ///   - note: takes each row that changed.
   private mutating func update(
-    _ references: [RowReference], _ body: (_ row: inout OpenRow, _ place: Int) -> Bool
-  ) -> [RowChange] {
-    var changes: [RowChange] = []
-    var touched: Set<UInt64> = []
-    for (place, reference) in references.enumerated() {
-      guard let claim = claimPosition(reference.claim), let position = claims[claim].position(of: reference.row)
-      else { continue }
-      let before = claims[claim].stored[position].state
-      guard body(&claims[claim].stored[position], place) else { continue }
-      let after = claims[claim].stored[position].state
-      totals.move(claims[claim].stored[position].row.value, from: before, to: after)
-      if case .settled(let settlement) = after {
-        claims[claim].settle(at: position, as: settlement)
-        touched.insert(reference.claim)
+    _ references: some RandomAccessCollection<RowReference>, isSame: (Int, Int) -> Bool = { _, _ in true },
+    _ body: (inout RowHistory, _ place: Int) -> Bool, note: (RowReference, RowState) -> Void
+  ) {
+    var place = 0
+    var touched: [UInt64] = []
+    var index = references.startIndex
+    while index < references.endIndex {
+      let number = references[index].claim
+      let claim = claimPosition(number)
+      if claim != nil, touched.last != number { touched.append(number) }
+      // The last row's judgement.
+      var known: (mark: UInt32, place: Int, next: UInt32?, from: RowState, to: RowState)?
+      while index < references.endIndex, references[index].claim == number {
+        defer {
+          references.formIndex(after: &index)
+          place += 1
+        }
+        guard let claim, let position = claims[claim].position(of: references[index].row) else { continue }
+        let mark = claims[claim].marks[position]
+        if known?.mark != mark || known.map({ isSame($0.place, place) }) != true {
+          let before = claims[claim].history(at: position)
+          var after = before
+          let hasEffect = body(&after, place)
+          known = (mark, place, hasEffect ? claims[claim].mark(of: after) : nil, before.state, after.state)
+        }
+        guard let known, let next = known.next else { continue }
+        totals.move(claims[claim].value(at: position), from: known.from, to: known.to)
+        claims[claim].set(next, at: position)
+        note(references[index], known.to)
       }
-      changes.append(RowChange(reference: reference, state: after))
     }
     for number in touched { tidy(number) }
+  }
+
+  private mutating func changes(
+    _ references: some RandomAccessCollection<RowReference>, isSame: (Int, Int) -> Bool = { _, _ in true },
+    _ body: (inout RowHistory, _ place: Int) -> Bool
+  ) -> [RowChange] {
+    var changes: [RowChange] = []
+    changes.reserveCapacity(references.count)
+    update(references, isSame: isSame, body) { changes.append(RowChange(reference: $0, state: $1)) }
     return changes
+  }
+
+  /// An unmapped row kept its quantity as it was counted; with a customer it becomes what the contract takes of it, and
+  /// the rest joins what is carried when the sink's next claim stands. Not at once: that claim may have been built already,
+  /// and states what was carried then. Nothing of it left to send: the row is settled, and this is its change.
+  private mutating func map(
+    _ open: OpenRow, of claim: Int, at position: Int, to customer: [UInt8], _ rules: (Digest) -> RowRules?
+  ) -> RowChange? {
+    var row = open.row
+    row.customer = customer
+    row.isUnmapped = false
+    let whole = row.value
+    if let rules = rules(claims[claim].configuration) { row.value = rules.part(of: whole) }
+    let rest = Quantity(units: whole.units &- row.value.units)
+    totals.add(Quantity(units: 0 &- rest.units), rows: 0, to: open.state.bucket)
+    totals.carried.units &+= rest.units
+    let key = CarryKey(customer: customer, meter: row.meter)
+    let joined = Quantity(units: (returned[key] ?? .zero).units &+ rest.units)
+    returned[key] = joined == .zero ? nil : joined
+    claims[claim].remap(row, at: position)
+    guard row.value == .zero else { return nil }
+    let number = claims[claim].number
+    totals.move(.zero, from: open.state, to: .settled(.zero))
+    claims[claim].set(OpenClaim.settledMark, at: position)
+    tidy(number)
+    return RowChange(reference: RowReference(claim: number, row: open.index), state: .settled(.zero))
   }
 
   private mutating func tidy(_ number: UInt64) {
@@ -30,17 +85,22 @@ extension SinkState {
 
   /// A SENDING: one attempt of each row that may be sent. Rows that are parked, uncertain or settled are left out.
   mutating func apply(sending rows: [RowReference], attempt: RowAttempt) -> [RowReference] {
+    var standing: [RowReference] = []
+    standing.reserveCapacity(rows.count)
     update(rows) { row, _ in
       // A row that the record names twice is attempted once.
       guard row.verdict == .none, row.attempts.last?.sending != attempt.sending else { return false }
       row.attempts.append(attempt)
       return true
-    }.map(\.reference)
+    } note: { reference, _ in
+      standing.append(reference)
+    }
+    return standing
   }
 
   /// An UNSENT: the attempt is void. Where no attempt is left that could have had effect, nothing is uncertain any more.
   mutating func apply(unsent rows: [RowReference], of sending: RecordIdentity) -> [RowChange] {
-    update(rows) { row, _ in
+    changes(rows) { row, _ in
       guard let place = row.attempts.firstIndex(where: { $0.sending == sending }) else { return false }
       row.attempts.remove(at: place)
       if row.attempts.isEmpty, case .uncertain = row.verdict { row.verdict = .none }
@@ -51,7 +111,8 @@ extension SinkState {
   /// A DONE: delivered > rejected > uncertain, whatever the order; an attempt that a PARK or RESOLVE outranked, or an
   /// UNSENT voided, is none.
   mutating func apply(done rows: [Done.Row], of sending: RecordIdentity, at offset: Int64) -> [RowChange] {
-    update(rows.map(\.reference)) { row, place in
+    let isSame: (Int, Int) -> Bool = { rows[$0].outcome == rows[$1].outcome && rows[$0].code == rows[$1].code }
+    return changes(rows.lazy.map(\.reference), isSame: isSame) { row, place in
       guard let attempt = row.attempts.firstIndex(where: { $0.sending == sending }) else { return false }
       if rows[place].outcome == .rejected { row.attempts[attempt].isRefused = true }
       let code = rows[place].code
@@ -69,7 +130,7 @@ extension SinkState {
 
   /// A PARK of rows that are not parked yet. It outranks the attempts before it.
   mutating func apply(park: Park, at offset: Int64) -> [RowChange] {
-    update(park.rows) { row, _ in
+    changes(park.rows) { row, _ in
       if case .parked = row.verdict { return false }
       // A foreign duplicate is found on an attempt that proves itself without effect, with no ambiguous one before it.
       row.outrankAttempts(mayHaveHadEffect: park.reason != Park.foreignDuplicate)
@@ -79,27 +140,30 @@ extension SinkState {
   }
 
   /// A person's decision on a row, where the row still is in the state that the decision names.
-  mutating func apply(_ decision: Resolve.Decision) -> RowChange? {
+  ///
+  /// - Parameter rules: what the sink's contract takes, by the number of the claim's configuration; asked for a row that
+  ///   was not mapped.
+  mutating func apply(_ decision: Resolve.Decision, rules: (Digest) -> RowRules?) -> RowChange? {
     switch decision {
     case .retry(_, let reference, let state, let customer):
-      return update([reference]) { row, _ in
-        guard row.stateRecord == state, row.row.isUnmapped == (customer != nil) else { return false }
-        if let customer {
-          row.row.customer = customer
-          row.row.isUnmapped = false
-        }
+      guard let claim = claimPosition(reference.claim), let position = claims[claim].position(of: reference.row),
+        let row = claims[claim].row(at: reference.row), row.row.isUnmapped == (customer != nil),
+        row.history.stateRecord == state
+      else { return nil }
+      if let customer, let change = map(row, of: claim, at: position, to: customer, rules) { return change }
+      return changes([reference]) { row, _ in
         row.outrankAttempts(mayHaveHadEffect: true)
         row.verdict = .none
         return true
       }.first
     case .settle(_, let reference, let state):
-      return update([reference]) { row, _ in
+      return changes([reference]) { row, _ in
         guard case .uncertain(_, let record) = row.verdict, record == state else { return false }
         row.verdict = .settled(.resolved)
         return true
       }.first
     case .drop(_, let reference, let state):
-      return update([reference]) { row, _ in
+      return changes([reference]) { row, _ in
         guard row.stateRecord == state else { return false }
         row.verdict = .settled(.dropped)
         return true
@@ -109,7 +173,7 @@ extension SinkState {
   }
 }
 
-extension OpenRow {
+extension RowHistory {
   /// The record that a RESOLVE has to name; nil where there is nothing to resolve.
   var stateRecord: Int64? {
     switch verdict {

@@ -76,6 +76,8 @@ public struct SinkState: Hashable, Sendable {
   public internal(set) var isActive = true
   /// What waits for a row; never zero.
   public internal(set) var carry: [CarryKey: Quantity] = [:]
+  /// What retried rows could not send: it joins `carry` when the next claim stands; never zero.
+  public internal(set) var returned: [CarryKey: Quantity] = [:]
   /// Claims with rows that are not settled, ascending by number.
   public internal(set) var claims: [OpenClaim] = []
   public internal(set) var totals = SinkTotals()

@@ -154,13 +154,8 @@ extension PartitionMachine {
   // MARK: Rows
 
   /// The rows that the sink has to bring to an outcome: neither settled, nor parked, nor uncertain.
-  func openRows(sink name: String, claim: UInt64? = nil) -> [LedgerRow] {
-    guard let sink = fold.sinks[name] else { return [] }
-    var rows: [LedgerRow] = []
-    for open in sink.claims where claim == nil || open.number == claim {
-      for row in open.rows where !row.state.isAtRest { rows.append(ledgerRow(row, sink: name, claim: open.number)) }
-    }
-    return rows
+  func openRows(sink name: String, claim: UInt64? = nil) -> LedgerRows {
+    fold.rowsToDeliver(sink: name, claim: claim)
   }
 
   private func ledgerRow(_ row: OpenRow, sink: String, claim: UInt64) -> LedgerRow {

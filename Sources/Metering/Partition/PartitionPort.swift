@@ -118,9 +118,9 @@ public enum DeliveryRecord: Hashable, Sendable {
 /// What a partition tells one of its sinks.
 public enum SinkNotice: Sendable {
   /// Recovery is over: these rows are not settled.
-  case opened([LedgerRow], ledgerMilliseconds: Int64, appendedAt: Int64)
+  case opened(LedgerRows, ledgerMilliseconds: Int64, appendedAt: Int64)
   /// A claim stands: its rows may be sent.
-  case claimStands([LedgerRow])
+  case claimStands(LedgerRows)
   /// The SENDING has been read back under our own OWNER. Its lease counts from before its append.
   case sendingStands(token: UInt64, identity: RecordIdentity, ledgerMilliseconds: Int64, appendedAt: Int64)
   /// It will never stand: no byte may be sent for it.

@@ -3,8 +3,9 @@ public import HTTP
 
 /// How the receiver of meterd's signed webhook behaves.
 public struct WebhookFakeOptions: Sendable {
-  /// The signing secret's text; its UTF-8 bytes are the HMAC key.
-  public var secret: String
+  /// The signing secret's text; its UTF-8 bytes are the HMAC key. nil: a signature has to be there, well formed and
+  /// fresh, but any secret will do.
+  public var secret: String?
   /// How long keys are remembered, from their first arrival.
   public var idempotencyWindow: Duration
   /// How far a signature's time may be from now, either way.
@@ -14,11 +15,11 @@ public struct WebhookFakeOptions: Sendable {
   /// The status of a refusal: 400 or 422.
   public var refusalStatus: Int
 
-  /// Of `meterd fake webhook` where none is given.
+  /// Where none is given.
   public static let defaultSecret = "whsec_fake"
 
   public init(
-    secret: String = WebhookFakeOptions.defaultSecret, idempotencyWindow: Duration = .seconds(7 * 86_400),
+    secret: String? = WebhookFakeOptions.defaultSecret, idempotencyWindow: Duration = .seconds(7 * 86_400),
     freshness: Duration = .seconds(300), refusedCustomers: Set<String> = [], refusalStatus: Int = 422
   ) {
     self.secret = secret
@@ -202,7 +203,8 @@ final class WebhookRules: ProviderRules {
     guard abs(now - time) <= options.freshness.components.seconds else {
       return "the signature's time is \(abs(now - time)) s from now"
     }
-    let code = Crypto.hmacSHA256(key: Array(options.secret.utf8), Array("\(time).".utf8) + request.body)
+    guard let secret = options.secret else { return nil }
+    let code = Crypto.hmacSHA256(key: Array(secret.utf8), Array("\(time).".utf8) + request.body)
     let expected = Array(Crypto.hex(code).utf8)
     guard signatures.contains(where: { Crypto.constantTimeEqual(Array($0.utf8), expected) }) else {
       return "the signature does not match"

@@ -12,6 +12,7 @@ enum CheckCommand {
     let log = Log(level: .warning, redacting: configuration.secrets)
     var settings = try DaemonSettings(configuration, log: log)
     settings.configurationPath = command.text("--config")
+    try UsageTopic.validate(settings.kafka)
     if command.flag("--offline") {
       Terminal.note("ok: the configuration is valid (nothing was connected to)")
       return

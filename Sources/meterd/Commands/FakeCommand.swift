@@ -1,8 +1,12 @@
 internal import Daemon
+internal import Foundation
 internal import HTTP
 internal import ProviderFakes
 
 /// `meterd fake`: a provider's stand-in until it is told to stop; then what it booked.
+///
+/// WEBHOOK_SECRET in the environment is the secret that the webhook's fake checks signatures with; STRIPE_SECRET_KEY the
+/// only key that Stripe's takes. Without them any will do.
 enum FakeCommand {
   static func run(_ command: ParsedCommand) throws {
     let provider = command.argument(0)
@@ -16,7 +20,7 @@ enum FakeCommand {
     }
     let fake: (any ProviderFake)?
     do throws(RecordFileError) {
-      fake = try FakeCatalog.make(provider: provider, server: options)
+      fake = try FakeCatalog.make(provider: provider, server: options, secret: secret(of: provider))
     } catch {
       throw CommandFailure(.unavailable, error.description)
     }
@@ -33,6 +37,9 @@ enum FakeCommand {
     let signals = StopSignals()
     Terminal.note("\(provider) fake on \(fake.baseURL); totals at /_fake/totals; stop with Ctrl-C")
     Terminal.note("a sink for it: \(sinkExample(provider, fake.baseURL))")
+    if secret(of: provider) == nil {
+      Terminal.note("any secret will do: \(variable(of: provider)) sets the one it takes")
+    }
     _ = signals.wait()
     fake.stop()
     let effects = fake.effects
@@ -48,9 +55,16 @@ enum FakeCommand {
   private static func sinkExample(_ provider: String, _ url: String) -> String {
     switch provider {
     case "webhook":
-      "{ name: trial, provider: webhook, url: \(url)/usage, secret: \(WebhookFakeOptions.defaultSecret), "
-        + "idempotency_window: 7d }"
-    default: "{ name: trial, provider: \(provider), base_url: \(url), secret_key: sk_live_fake }"
+      "{ name: trial, provider: webhook, url: \(url)/usage, secret: whsec_trial, idempotency_window: 7d }"
+    default: "{ name: trial, provider: \(provider), base_url: \(url), secret_key: sk_live_trial }"
     }
+  }
+
+  private static func variable(of provider: String) -> String {
+    provider == "stripe" ? "STRIPE_SECRET_KEY" : "WEBHOOK_SECRET"
+  }
+
+  private static func secret(of provider: String) -> String? {
+    ProcessInfo.processInfo.environment[variable(of: provider)].flatMap { $0.isEmpty ? nil : $0 }
   }
 }

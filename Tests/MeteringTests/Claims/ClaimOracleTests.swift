@@ -13,6 +13,9 @@ struct ClaimOracleTests {
     var dimensions: [UInt8]
   }
 
+  /// `big` is true, named.
+  private static let big: [UInt8] = [3, 98, 105, 103, 4]
+
   /// The oracle's next claim; changes its carry.
   private func expected(
     _ rows: [CutRow], _ rules: SinkRules, carry: inout [CarryKey: Int128], map: ([UInt8]) -> [UInt8]?
@@ -28,7 +31,7 @@ struct ClaimOracleTests {
       let mapped = map(row.customer)
       let slot = Slot(
         customer: mapped ?? row.customer, isUnmapped: mapped == nil, meter: Array(meter.utf8),
-        slot: row.slotStartMilliseconds, dimensions: row.dimensions)
+        slot: row.slotStartMilliseconds, dimensions: row.dimensions == [4] ? Self.big : [])
       let sum = sums[slot, default: (0, .min, 0)]
       sums[slot] = (
         sum.units + row.quantity.units, max(sum.time, row.greatestTimeMilliseconds), sum.events + row.events
@@ -92,7 +95,7 @@ struct ClaimOracleTests {
       let row = Sample.row(
         "c\(Int.random(in: 0..<5, using: &random))", "f\(Int.random(in: 0..<4, using: &random))",
         units: Int128.random(in: -4_000_000_000...6_000_000_000, using: &random),
-        slot: Int64.random(in: -1...3, using: &random) * 3_600_000, dimensions: random.chance(30) ? [1] : [],
+        slot: Int64.random(in: -1...3, using: &random) * 3_600_000, dimensions: random.chance(30) ? [4] : [0],
         time: Int64.random(in: 0...9, using: &random), events: Int64.random(in: 1...9, using: &random))
       let slot = Slot(
         customer: row.customer, isUnmapped: false, meter: row.feature, slot: row.slotStartMilliseconds,
@@ -111,7 +114,9 @@ struct ClaimOracleTests {
       let rules = SinkRules(
         name: "s", provider: "p", featureNames: names, takesOtherFeatures: random.chance(70),
         rowRules: randomRules(&random))
-      var ledger = try TestLedger(rules: Sample.rules(sinks: [rules]))
+      var all = Sample.rules(sinks: [rules])
+      for feature in 0..<4 { all.counting.features["f\(feature)"] = FeatureRule(dimensions: ["big"]) }
+      var ledger = try TestLedger(rules: all)
       var carry: [CarryKey: Int128] = [:]
       var waiting: [CutRow] = []
       for round in 0..<10 {

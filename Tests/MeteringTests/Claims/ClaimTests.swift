@@ -6,10 +6,12 @@ import Testing
 struct ClaimTests {
   private func build(
     _ rules: SinkRules, _ rows: [CutRow], carry: [CarryKey: Quantity] = [:],
-    map: ([UInt8]) -> [UInt8]? = { $0 }
+    dimensions: [String: [String]] = [:], map: ([UInt8]) -> [UInt8]? = { $0 }
   ) throws -> ClaimContent {
     var builder = ClaimBuilder(rules: rules, carry: carry)
-    try builder.add(cut: 0, payloads: CutChunk.payloads(of: rows.sorted(by: CutRow.precedes)), map: map)
+    try builder.add(
+      cut: 0, payloads: CutChunk.payloads(of: rows.sorted(by: CutRow.precedes)),
+      features: dimensions.mapValues { FeatureRule(dimensions: $0) }, map: map)
     return try builder.finish()
   }
 
@@ -76,9 +78,11 @@ struct ClaimTests {
   func merging() throws {
     let rows = [
       Sample.row("a", units: 1, time: 8), Sample.row("b", units: 2, time: 9), Sample.row("c", units: 4, time: 7),
-      Sample.row("a", units: 8, dimensions: [1]), Sample.row("a", units: 16, slot: 100),
+      Sample.row("a", units: 8, dimensions: [4]), Sample.row("a", units: 16, slot: 100),
     ]
-    let claim = try build(sink(Sample.exact), rows) { $0 == [UInt8(ascii: "c")] ? [1] : [2] }
+    let claim = try build(sink(Sample.exact), rows, dimensions: ["calls": ["cached"]]) {
+      $0 == [UInt8(ascii: "c")] ? [1] : [2]
+    }
     #expect(claim.rows.map(\.customer) == [[1], [2], [2], [2]])
     #expect(claim.rows.map(\.value.units) == [4, 3, 8, 16])
     #expect(claim.rows.map(\.timestampMilliseconds) == [7, 9, 5, 105])
@@ -114,11 +118,12 @@ struct ClaimTests {
       Sample.row(
         "customer-\(index / 7)", "f\(index % 3)", units: Int128(index) * 1_000_000_007,
         slot: Int64(index % 5) * 3_600_000,
-        dimensions: random.bytes(0...20))
+        dimensions: [1, 20] + (0..<20).map { _ in UInt8.random(in: 97...122, using: &random) })
     }.sorted(by: CutRow.precedes)
     let cut = CutChunk.payloads(of: rows, limit: limit)
     #expect(try cut.flatMap { try CutChunk.rows(in: $0) } == rows)
-    let claim = try build(sink(Sample.whole), rows)
+    let claim = try build(
+      sink(Sample.whole), rows, dimensions: ["f0": ["region"], "f1": ["region"], "f2": ["region"]])
     let payloads = ClaimChunk.payloads(rows: claim.rows, carries: claim.carries, limit: limit)
     let chunks = try payloads.map { try ClaimChunk(payload: $0) }
     #expect(chunks.flatMap(\.rows) == claim.rows)
@@ -143,5 +148,80 @@ struct ClaimTests {
     rows.sort(by: CutRow.precedes)
     let bytes = CutChunk.payloads(of: rows).reduce(0) { $0 + $1.count }
     #expect(bytes < 12 * rows.count)
+  }
+
+  /// A string, a number, a boolean and nothing, as a cut's row has them.
+  private static let values: [UInt8] = [1, 2, 109, 49, 2, 3, 48, 46, 53, 4, 0]
+
+  private func named(_ row: ClaimRow) -> [String]? {
+    NamedDimensions.decode(row.dimensions)?.map { "\($0.name)=\($0.value)" }
+  }
+
+  @Test("a row says its dimensions' names beside their values, in the configuration's order; absent ones are left out")
+  func dimensionNames() throws {
+    let names = ["tokens": ["model", "temperature", "cached", "region"]]
+    let rows = [Sample.row("a", "tokens", units: 1, dimensions: Self.values), Sample.row("a", "calls", units: 2)]
+    let claim = try build(sink(Sample.exact), rows, dimensions: names)
+    #expect(claim.rows.map { String(decoding: $0.meter, as: UTF8.self) } == ["calls", "tokens"])
+    #expect(named(claim.rows[0]) == [])
+    #expect(
+      named(claim.rows[1]) == [
+        "model=\(DimensionValue.string("m1"))", "temperature=\(DimensionValue.number("0.5"))",
+        "cached=\(DimensionValue.boolean(true))",
+      ])
+    // As LEDGER-FORMAT.md spells them.
+    var bytes: [UInt8] = [5] + Array("model".utf8) + [1, 2, 109, 49]
+    bytes += [11] + Array("temperature".utf8) + [2, 3, 48, 46, 53]
+    bytes += [6] + Array("cached".utf8) + [4]
+    #expect(claim.rows[1].dimensions == bytes)
+    let chunks = try ClaimChunk.payloads(rows: claim.rows, carries: []).map { try ClaimChunk(payload: $0) }
+    #expect(chunks.flatMap(\.rows) == claim.rows)
+  }
+
+  @Test("features of one meter merge where names and values are the same, and only there")
+  func dimensionsOfOneMeter() throws {
+    let one: [UInt8] = [1, 1, 49]
+    let rows = [
+      Sample.row("a", "x", units: 1, dimensions: one), Sample.row("a", "y", units: 2, dimensions: one),
+      Sample.row("a", "z", units: 4, dimensions: one), Sample.row("a", "x", units: 8, dimensions: [0]),
+      Sample.row("a", "w", units: 16),
+    ]
+    let claim = try build(
+      sink(Sample.exact, names: ["x": "m", "y": "m", "z": "m", "w": "m"]), rows,
+      dimensions: ["x": ["model"], "y": ["region"], "z": ["model"]])
+    let value = DimensionValue.string("1")
+    #expect(claim.rows.map(named) == [[], ["model=\(value)"], ["region=\(value)"]])
+    #expect(claim.rows.map(\.value.units) == [24, 5, 2])
+  }
+
+  @Test("each cut's rows are named by the configuration of that cut")
+  func dimensionsOfTwoConfigurations() throws {
+    var before = Sample.rules()
+    before.counting.features["tokens"] = FeatureRule(dimensions: ["model"])
+    var after = before
+    after.version = 2
+    after.counting.features["tokens"] = FeatureRule(dimensions: ["region", "model"])
+    var ledger = try TestLedger(rules: before)
+    try ledger.appendCut([Sample.row("a", "tokens", units: 1, dimensions: [1, 1, 49])])
+    try ledger.append(.config(ConfigurationRecord(digest: after.digest, bytes: after.encoded)), by: 7)
+    ledger.rules = after
+    try ledger.appendCut([
+      Sample.row("a", "tokens", units: 2, dimensions: [0, 1, 1, 49]),
+      Sample.row("a", "tokens", units: 4, dimensions: [1, 1, 50, 0]),
+    ])
+    let claim = try ledger.fold.prepareClaim(sink: "books", map: { $0 })
+    let (one, two) = (DimensionValue.string("1"), DimensionValue.string("2"))
+    #expect(claim.content.rows.map(named) == [["model=\(one)"], ["region=\(two)"]])
+    #expect(claim.content.rows.map(\.value.units) == [3, 4])
+  }
+
+  @Test("values that the configuration does not name stop the claim", arguments: [[1], [4, 4], [9], [1, 5, 97]])
+  func namelessDimensions(_ values: [UInt8]) {
+    #expect(throws: ClaimError.self) {
+      try build(sink(Sample.exact), [Sample.row("a", units: 1, dimensions: values)], dimensions: ["calls": ["model"]])
+    }
+    #expect(throws: ClaimError.self) {
+      try build(sink(Sample.exact), [Sample.row("a", units: 1, dimensions: [4])])
+    }
   }
 }

@@ -176,6 +176,56 @@ struct LedgerRowTests {
     #expect(balanced(ledger))
   }
 
+  @Test(
+    "an unmapped row that is retried sends what the contract takes; the rest joins what is carried at the next claim")
+  func unmappedParts() throws {
+    let sink = SinkRules(name: "books", provider: "p", rowRules: Sample.whole)
+    var ledger = try TestLedger(rules: Sample.rules(sinks: [sink]))
+    let half = Quantity.scale / 2
+    try ledger.appendCut([
+      Sample.row("a", units: 5 * half), Sample.row("b", units: half), Sample.row("c", units: -half),
+    ])
+    try ledger.appendClaim(map: { _ in nil })
+    func key(_ customer: String) -> CarryKey {
+      CarryKey(customer: Array(customer.utf8), meter: Array("calls".utf8))
+    }
+    func retry(_ row: UInt32, as customer: String) throws -> LedgerChange {
+      let reference = RowReference(claim: 0, row: row)
+      guard case .parked(_, let record)? = ledger.state(reference) else { return .ignored(.noEffect) }
+      let decision = Resolve.Decision.retry(
+        sink: "books", row: reference, state: record, customer: Array(customer.utf8))
+      return try ledger.append(.resolve(Resolve(decision: decision, why: "mapped")), by: 90 + UInt64(row))
+    }
+    // Built before the rows come back, appended after: it states what was carried then.
+    try ledger.appendCut([Sample.row("z", units: half)])
+    let prepared = try ledger.fold.prepareClaim(sink: "books", map: { $0 })
+
+    let sent = RowReference(claim: 0, row: 0)
+    #expect(
+      try retry(0, as: "x") == .resolvedRow(sink: "books", row: RowChange(reference: sent, state: .ready)))
+    #expect(ledger.fold.sinks["books"]?.row(sent)?.row.value.units == 4 * half)
+    #expect(ledger.fold.rowsToDeliver(sink: "books").claims.map { $0[0].row.value.units } == [4 * half])
+    // Nothing of these can be sent: they are settled, and what they are worth waits.
+    for row in 1...2 as ClosedRange<UInt32> {
+      #expect(
+        try retry(row, as: "x")
+          == .resolvedRow(
+            sink: "books",
+            row: RowChange(reference: RowReference(claim: 0, row: row), state: .settled(.zero))))
+    }
+    #expect(ledger.fold.sinks["books"]?.returned.mapValues(\.units) == [key("x"): half])
+    #expect(balanced(ledger))
+
+    try ledger.append(prepared.records(nonce: 7, firstSequence: ledger.nextSequence(7)), by: 7)
+    #expect(ledger.fold.sinks["books"]?.carry.mapValues(\.units) == [key("x"): half, key("z"): half])
+    #expect(ledger.fold.sinks["books"]?.returned == [:])
+    #expect(balanced(ledger))
+    try ledger.appendCut([Sample.row("x", units: half)])
+    let next = try ledger.fold.prepareClaim(sink: "books", map: { $0 })
+    #expect(next.content.rows.map(\.value.units) == [2 * half])
+    #expect(balanced(ledger))
+  }
+
   @Test("settled rows leave memory, also where one row of many stays open")
   func compaction() throws {
     var ledger = try TestLedger()
@@ -188,7 +238,7 @@ struct LedgerRowTests {
     }
     let claim = try #require(ledger.fold.sinks["books"]?.claim(0))
     #expect(claim.openCount == 50)
-    #expect(claim.stored.count <= 100)
+    #expect(claim.marks.count <= 100)
     let left: [UInt32] = claim.rows.map(\.index)
     #expect(left == Array(stride(from: UInt32(9), to: 500, by: 10)))
     for row in all { #expect((ledger.state(row) == nil) == (row.row % 10 != 9)) }

@@ -228,10 +228,10 @@ struct RandomLedger {
       return
     }
     guard let (sink, rows, claim) = openRows() else { return }
-    let closed = rows.filter { $0.stateRecord != nil }
+    let closed = rows.filter { $0.history.stateRecord != nil }
     guard let row = (random.chance(85) && !closed.isEmpty ? closed : rows).randomElement(using: &random) else { return }
     let reference = RowReference(claim: claim, row: row.index)
-    let state = random.chance(90) ? row.stateRecord ?? 0 : Int64.random(in: 0...50, using: &random)
+    let state = random.chance(90) ? row.history.stateRecord ?? 0 : Int64.random(in: 0...50, using: &random)
     let decisions: [Resolve.Decision] = [
       .retry(sink: sink, row: reference, state: state, customer: row.row.isUnmapped ? [1, 2] : nil),
       .settle(sink: sink, row: reference, state: state), .drop(sink: sink, row: reference, state: state),

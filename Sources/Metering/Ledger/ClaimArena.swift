@@ -1,0 +1,158 @@
+/// The frozen rows of one claim as one block of memory: the bytes of its customers, a table of its meters, and an entry of
+/// fixed size for each row. Rows of value 0 have none: they are settled from birth.
+///
+/// Immutable, so that the fold and the claim's sink share it: a row is put together (``row(at:)``) where somebody needs
+/// its bytes, and costs no allocation before.
+public final class ClaimArena: Sendable {
+  struct Entry: Sendable {
+    var value: Quantity
+    var timestampMilliseconds: Int64
+    var events: Int64
+    /// Where the customer's bytes begin in `bytes`, and how many there are.
+    var customerStart: UInt32
+    var customerCount: UInt32
+    /// The place in `series`.
+    var series: UInt32
+    /// The row's index in its claim.
+    var index: UInt32
+    var isUnmapped: Bool
+  }
+  struct Series: Sendable {
+    var meter: [UInt8]
+    var dimensions: [UInt8]
+  }
+
+  let entries: [Entry]
+  fileprivate let bytes: [UInt8]
+  fileprivate let series: [Series]
+
+  fileprivate init(entries: [Entry], bytes: [UInt8], series: [Series]) {
+    self.entries = entries
+    self.bytes = bytes
+    self.series = series
+  }
+
+  /// The row of that place.
+  func row(at position: Int) -> ClaimRow { row(entries[position], customer: customer(of: entries[position])) }
+
+  private func customer(of entry: Entry) -> [UInt8] {
+    Array(bytes[Int(entry.customerStart)..<Int(entry.customerStart + entry.customerCount)])
+  }
+
+  private func row(_ entry: Entry, customer: [UInt8]) -> ClaimRow {
+    let series = series[Int(entry.series)]
+    return ClaimRow(
+      customer: customer, meter: series.meter, dimensions: series.dimensions, value: entry.value,
+      timestampMilliseconds: entry.timestampMilliseconds, events: entry.events, isUnmapped: entry.isUnmapped)
+  }
+
+  /// Rows in order: those of one customer share its bytes.
+  struct Cursor {
+    private var customer: [UInt8] = []
+    private var start: UInt32?
+
+    mutating func row(of arena: ClaimArena, at position: Int) -> ClaimRow {
+      let entry = arena.entries[position]
+      if entry.customerStart != start || Int(entry.customerCount) != customer.count {
+        customer = arena.customer(of: entry)
+        start = entry.customerStart
+      }
+      return arena.row(entry, customer: customer)
+    }
+  }
+
+  /// An arena of some of the rows, which are named in ascending order.
+  func keeping(_ positions: some Sequence<Int>) -> ClaimArena {
+    var kept: [Entry] = []
+    var names: [UInt8] = []
+    var last: (from: UInt32, count: UInt32, to: UInt32)?
+    for position in positions {
+      var entry = entries[position]
+      if last?.from != entry.customerStart || last?.count != entry.customerCount {
+        last = (entry.customerStart, entry.customerCount, UInt32(names.count))
+        names.append(contentsOf: bytes[Int(entry.customerStart)..<Int(entry.customerStart + entry.customerCount)])
+      }
+      entry.customerStart = last?.to ?? 0
+      kept.append(entry)
+    }
+    return ClaimArena(entries: kept, bytes: names, series: series)
+  }
+}
+
+/// Reads the rows of a CLAIM's payloads, or of a snapshot's claim, into an arena.
+struct ClaimArenaBuilder {
+  private var entries: [ClaimArena.Entry] = []
+  private var bytes: [UInt8] = []
+  private var series: [ClaimArena.Series] = []
+  // The state of the row stream (LEDGER-FORMAT.md, "Row streams").
+  private var firstSeries = 0
+  private var lastSeries = 0
+  private var lastTime: Int64 = 0
+  private var customerStart = 0
+  private var customerCount = 0
+  private var hasCustomer = false
+  private var isUnmapped = false
+
+  var count: Int { entries.count }
+
+  mutating func reserve(rows: Int) { entries.reserveCapacity(rows) }
+
+  /// What follows is a row stream of its own.
+  mutating func beginStream() {
+    firstSeries = series.count
+    lastTime = 0
+    customerCount = 0
+    hasCustomer = false
+    isUnmapped = false
+  }
+
+  /// Reads the next row. One of value 0 is passed over unless `keepsZero`.
+  mutating func read(
+    from reader: inout ByteReader, index: UInt32, keepsZero: Bool = false
+  ) throws(LedgerCodecError) -> (value: Quantity, isUnmapped: Bool) {
+    try readNames(from: &reader)
+    lastTime = lastTime &+ (try reader.signed())
+    let value = try reader.quantity()
+    let events = try reader.signed()
+    if value != .zero || keepsZero {
+      entries.append(
+        ClaimArena.Entry(
+          value: value, timestampMilliseconds: lastTime, events: events, customerStart: UInt32(customerStart),
+          customerCount: UInt32(customerCount), series: UInt32(lastSeries), index: index, isUnmapped: isUnmapped))
+    }
+    return (value, isUnmapped)
+  }
+
+  private mutating func readNames(from reader: inout ByteReader) throws(LedgerCodecError) {
+    var tag = try reader.varint()
+    if tag <= RowStreamWriter.unmappedCustomerTag {
+      isUnmapped = tag == RowStreamWriter.unmappedCustomerTag
+      let shared = try reader.varint()
+      guard shared <= UInt64(customerCount) else { throw .malformed("a customer shares more than there is") }
+      let former = customerStart
+      customerStart = bytes.count
+      // One by one: a slice of the array would make the append copy all of it.
+      for place in former..<former + Int(shared) { bytes.append(bytes[place]) }
+      try reader.appendString(to: &bytes)
+      customerCount = bytes.count - customerStart
+      guard bytes.count <= UInt32.max else { throw .malformed("more than 4 GiB of customers") }
+      hasCustomer = true
+      tag = try reader.varint()
+    }
+    guard hasCustomer else { throw .malformed("a row without a customer") }
+    if tag == RowStreamWriter.newSeriesTag {
+      let meter = try reader.string()
+      lastSeries = series.count
+      series.append(ClaimArena.Series(meter: meter, dimensions: try reader.string()))
+      return
+    }
+    guard tag >= RowStreamWriter.firstSeriesTag,
+      tag - RowStreamWriter.firstSeriesTag < UInt64(series.count - firstSeries)
+    else {
+      throw .malformed("a row of an unknown feature")
+    }
+    lastSeries = firstSeries + Int(tag - RowStreamWriter.firstSeriesTag)
+  }
+
+  consuming func finish() -> ClaimArena { ClaimArena(entries: entries, bytes: bytes, series: series) }
+}
