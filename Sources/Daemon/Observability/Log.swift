@@ -63,7 +63,7 @@ public struct LogEvent: Sendable {
 
   /// The same event, which also says how many like it were not written.
   fileprivate func with(untold: Int64) -> LogEvent {
-    LogEvent(name, level, message, fields.map { ($0.name, $0.value) } + [("untold", .integer(untold))])
+    LogEvent(name, level, message, fields.map { ($0.name, $0.value) } + [("repeats", .integer(untold))])
   }
 }
 
