@@ -9,8 +9,7 @@ extension WholeBinary {
   @Suite("Stops and their ways out") struct StopTests {
     @Test("records that are deleted before they are counted") func logStartsBeyondHead() throws {
       try withRig("truncated") { rig, instance, publisher in
-        instance.kill()
-        let head = try position(rig, 0)
+        let head = try killAtHead(instance)
         try publisher.publish(1_000, isPlain: true)
         let end = try position(rig, 0)
         #expect(end > head + 10)
@@ -57,8 +56,7 @@ extension WholeBinary {
 
     @Test("a window that is no longer retained") func windowNotRetained() throws {
       try withRig("window") { rig, instance, publisher in
-        instance.kill()
-        let head = try position(rig, 0)
+        let head = try killAtHead(instance)
         try FileManager.default.removeItem(atPath: instance.storage)
         try deleteRecords(rig, partition: 0, below: head - 1)
         try instance.start()
@@ -179,6 +177,15 @@ extension WholeBinary {
         $0.ready && $0.partitions.count == Int(DaemonRig.partitions)
           && $0.partitions.allSatisfy { $0.state == "counting" }
       }
+    }
+
+    /// Kills the daemon once all is cut; the head of partition 0.
+    private func killAtHead(_ instance: Instance) throws -> Int64 {
+      try instance.waitUntil("all that was read is cut") { status in
+        status.partitions.allSatisfy { $0.lag_records == 0 && $0.position == $0.head }
+      }
+      defer { instance.kill() }
+      return try #require(instance.status()?.partitions.first { $0.partition == 0 }).head
     }
 
     private func waitUntilRead(_ instance: Instance, beyond offset: Int64) throws {
