@@ -9,7 +9,8 @@ extension Message {
   /// behind the value, and `withHeaders`, which asks the library, then answers that there are none.
   @inlinable public var hasHeaders: Bool {
     guard isRecord else { return false }
-    guard let value = pointer.pointee.payload else { return true }  // null: only the library can tell
+    // A null value has no place, and for an empty one librdkafka shows a string of its own: only it can tell.
+    guard let value = pointer.pointee.payload, pointer.pointee.len > 0 else { return true }
     return value.load(fromByteOffset: pointer.pointee.len, as: UInt8.self) != 0
   }
 

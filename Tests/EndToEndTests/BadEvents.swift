@@ -51,7 +51,12 @@ struct QuarantinedRecord: Hashable {
   var partition: Int32
   var offset: Int64
   var reason: String
+  var key: String
   var value: String
+  /// The record's own, Unix milliseconds: it may be the event's time.
+  var timestamp: Int64
+  /// A header of the producer's own.
+  var origin: String
 }
 
 extension DaemonRig {
@@ -82,11 +87,15 @@ extension DaemonRig {
             headers[header.name] = header.value.map { String(decoding: $0, as: UTF8.self) }
           }
           guard let reason = headers["meterd_reason"], let source = headers["meterd_topic"],
+            headers["meterd_detail"] != nil,
             let from = headers["meterd_partition"].flatMap({ Int32($0) }),
             let offset = headers["meterd_offset"].flatMap({ Int64($0) })
           else { throw EndToEndFailure(description: "a quarantined record lacks headers: \(headers)") }
           let place = TopicPartition(topic: source, partition: from)
-          let record = QuarantinedRecord(partition: from, offset: offset, reason: reason, value: value)
+          let record = QuarantinedRecord(
+            partition: from, offset: offset, reason: reason, key: String(decoding: batch[index].key, as: UTF8.self),
+            value: value,
+            timestamp: batch[index].timestampMilliseconds, origin: headers["origin"] ?? "")
           if let earlier = found[place]?[offset], earlier != record {
             throw EndToEndFailure(description: "two different quarantined records of \(place) at \(offset)")
           }

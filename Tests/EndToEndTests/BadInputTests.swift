@@ -63,15 +63,19 @@ extension WholeBinary {
         }
       }
       defer { producer.close() }
+      // Not this very moment: a time of its own that the quarantine has to keep.
+      let now = Int64(Date().timeIntervalSince1970 * 1_000) - 90_000
       func send(_ key: String, _ value: String, token: UInt64 = 0) throws {
         try producer.produce(
-          topic: rig.topic, partition: 0, key: Array(key.utf8), value: Array(value.utf8), token: token)
+          topic: rig.topic, partition: 0, key: Array(key.utf8), value: Array(value.utf8),
+          headers: [Header(name: "origin", value: Array("test \(token)".utf8))], timestampMilliseconds: now,
+          token: token)
       }
       var expected = ExpectedTotals()
-      var bad: [UInt64: (reason: String, value: String)] = [:]
+      var bad: [UInt64: (reason: String, key: String, value: String)] = [:]
       func sendBad(_ reason: String, _ key: String, _ value: String) throws {
         let token = UInt64(bad.count + 1)
-        bad[token] = (reason, value)
+        bad[token] = (reason, key, value)
         try send(key, value, token: token)
       }
       for round in 0..<rounds {
@@ -92,7 +96,8 @@ extension WholeBinary {
       let placed = offsets.withLock { $0 }
       let wanted = try bad.map { token, record in
         QuarantinedRecord(
-          partition: 0, offset: try #require(placed[token]), reason: record.reason, value: record.value)
+          partition: 0, offset: try #require(placed[token]), reason: record.reason, key: record.key,
+          value: record.value, timestamp: now, origin: "test \(token)")
       }
       return (expected, Set(wanted))
     }

@@ -15,9 +15,16 @@ final class MeterdProcess: Sendable {
     case killed(Int32)
   }
 
-  /// Starts `meterd` with these arguments.
-  init(arguments: [String], environment: [String: String] = [:], logPath: String) throws {
+  /// Starts `meterd` with these arguments; `through` are a program and its arguments that end by becoming it.
+  convenience init(
+    arguments: [String], environment: [String: String] = [:], logPath: String, through: [String] = []
+  ) throws {
     guard let binary = Surroundings.binary else { throw EndToEndFailure(description: "\(Surroundings.comment)") }
+    try self.init(words: through + [binary] + arguments, environment: environment, logPath: logPath)
+  }
+
+  /// Starts any program.
+  init(words line: [String], environment: [String: String] = [:], logPath: String) throws {
     self.logPath = logPath
     var actions = posix_spawn_file_actions_t()
     posix_spawn_file_actions_init(&actions)
@@ -29,13 +36,13 @@ final class MeterdProcess: Sendable {
     for descriptor in 3..<1024 as Range<Int32> { posix_spawn_file_actions_addclose(&actions, descriptor) }
     var variables = ProcessInfo.processInfo.environment
     variables.merge(environment) { $1 }
-    var words: [UnsafeMutablePointer<CChar>?] = ([binary] + arguments).map { strdup($0) } + [nil]
+    var words: [UnsafeMutablePointer<CChar>?] = line.map { strdup($0) } + [nil]
     var settings: [UnsafeMutablePointer<CChar>?] = variables.map { strdup("\($0.key)=\($0.value)") } + [nil]
     defer { for text in words + settings { free(text) } }
     var id = pid_t()
-    let code = posix_spawn(&id, binary, &actions, nil, &words, &settings)
+    let code = posix_spawnp(&id, line[0], &actions, nil, &words, &settings)
     guard code == 0 else {
-      throw EndToEndFailure(description: "\(binary) cannot be started: \(String(cString: strerror(code)))")
+      throw EndToEndFailure(description: "\(line[0]) cannot be started: \(String(cString: strerror(code)))")
     }
     pid = id
   }

@@ -21,6 +21,8 @@ extension WholeBinary {
         rig.webhook.faults.setOutage(.unavailable)
         let end = ContinuousClock.now + .seconds(Surroundings.outageSeconds)
         let counted = instance.metric("meterd_events_counted_total")
+        let claims = instance.metric("meterd_claims_total")
+        let memoryBefore = instance.metric("process_resident_memory_bytes")
         _ = try poll(seconds: Surroundings.outageSeconds) {
           try instance.requireAlive("the provider was away")
           return ContinuousClock.now >= end
@@ -28,6 +30,14 @@ extension WholeBinary {
         let callsDuring = rig.webhook.effects.requests - callsBefore
         // Counting goes on through it.
         #expect(instance.metric("meterd_events_counted_total") > counted, "\(instance.explanation())")
+        // Claims wait for the provider, and become wider: at most the one in hand and the one behind it.
+        let claimsDuring = instance.metric("meterd_claims_total") - claims
+        #expect(claimsDuring <= 2 * Double(DaemonRig.partitions))
+        let memoryAfter = instance.metric("process_resident_memory_bytes")
+        note(
+          "resident memory: \(Int(memoryBefore) >> 20) MiB before the outage, \(Int(memoryAfter) >> 20) MiB after "
+            + "\(Surroundings.outageSeconds) s of it, \(Int(claimsDuring)) claims in it")
+        #expect(memoryAfter - memoryBefore < 64 * 1_048_576)
         rig.webhook.faults.setOutage(nil)
         let callsAtEnd = rig.webhook.effects.requests
         try publisher.stop()

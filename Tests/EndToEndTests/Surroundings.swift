@@ -10,6 +10,9 @@ enum Surroundings {
   /// The bootstrap servers of a real Kafka.
   static let kafka = variable("METERD_TEST_KAFKA")
 
+  /// The script that controls such a Kafka: with it some tests start one of their own.
+  static let kafkaScript = variable("METERD_TEST_KAFKA_SCRIPT")
+
   static var areComplete: Bool { binary != nil && kafka != nil }
   static let comment: Comment =
     "needs METERD_TEST_BINARY (the path of meterd) and METERD_TEST_KAFKA (bootstrap servers of a real Kafka)"

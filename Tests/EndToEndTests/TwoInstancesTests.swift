@@ -19,8 +19,9 @@ extension WholeBinary {
         try waitUntilTheyShare(first, second)
         note("both have partitions")
         first.kill()
+        let killed = ContinuousClock.now
         try waitUntilAllAreOwned(by: second)
-        note("the survivor has all partitions")
+        note("the survivor counts all partitions \(seconds(since: killed)) s after the kill")
         // It must go on counting, not only hold them.
         let before = publisher.published
         _ = poll(seconds: 10) { publisher.published > before + 600 }
@@ -38,6 +39,81 @@ extension WholeBinary {
       }
       publisher.close()
       try rig.close()
+    }
+
+    @Test("a killed instance that starts again counts within 15 s") func restart() throws {
+      let rig = try DaemonRig("again")
+      rig.sinks = ["webhook"]
+      let publisher = try UsagePublisher(rig, seed: Surroundings.seed)
+      let instance = try Instance(rig, "one")
+      do {
+        publisher.start()
+        try instance.start()
+        try instance.waitUntilReady()
+        for wipes in [false, true] {
+          instance.kill()
+          let killed = ContinuousClock.now
+          if wipes { try FileManager.default.removeItem(atPath: instance.storage) }
+          try instance.start()
+          // Not only ready: every partition has counted something new.
+          try instance.waitUntil("every partition counts", seconds: 30) { status in
+            status.partitions.count == Int(DaemonRig.partitions)
+              && status.partitions.allSatisfy { $0.state == "counting" && $0.position > $0.head }
+          }
+          let time = seconds(since: killed)
+          note("killed and started again\(wipes ? " on an empty folder" : ""): counting goes on after \(time) s")
+          #expect(time <= 15)
+        }
+        try publisher.stop()
+        try publisher.publishRoundingEvents()
+        try rig.waitUntilExact(publisher.expected, seconds: 60, [instance])
+        try instance.stopGracefully()
+      } catch {
+        instance.kill()
+        try? publisher.stop()
+        throw error
+      }
+      publisher.close()
+      try rig.close()
+    }
+
+    @Test("a second process on the same folder, or under the same member's name, ends with 75") func doubles() throws {
+      let rig = try DaemonRig("double")
+      rig.sinks = ["webhook"]
+      let instance = try Instance(rig, "one")
+      do {
+        try instance.start()
+        try instance.waitUntilReady()
+        let double = try Instance(rig, "one")
+        try double.start()
+        #expect(try double.process?.wait(seconds: 20) == .exited(75))
+        #expect(double.log.contains("is in use by another meterd"), "\(double.log)")
+        try instance.requireAlive("its double came and went")
+        // The same name on another machine, as a cloned container has it: a folder of its own at the same path.
+        if let disk = try MountNamespace(over: rig.storage("one"), megabytes: 32, log: "\(rig.folder)/namespace.log") {
+          let clone = try Instance(rig, "one")
+          try clone.start(in: disk)
+          let ended = poll(seconds: 40) { instance.process?.ended != nil || clone.process?.ended != nil }
+          #expect(ended, "both go on under one name\n\(instance.explanation())")
+          // Kafka fences the one that came first.
+          #expect(instance.process?.ended == .exited(75), "\(instance.explanation())")
+          try clone.waitUntilReady()
+          clone.kill()
+          disk.close()
+        } else {
+          note("the fenced double was not run: the machine permits no user namespace")
+        }
+        instance.kill()
+      } catch {
+        instance.kill()
+        throw error
+      }
+      try rig.close()
+    }
+
+    private func seconds(since instant: ContinuousClock.Instant) -> Double {
+      let elapsed = (ContinuousClock.now - instant).components
+      return Double(elapsed.seconds) + (Double(elapsed.attoseconds) / 1e17).rounded() / 10
     }
 
     private func waitUntilTheyShare(_ first: Instance, _ second: Instance) throws {

@@ -121,12 +121,13 @@ import Testing
     try producer.produce(topic: topic, partition: 0, key: [], value: [])
     try producer.produce(topic: topic, partition: 0, key: nil, value: Array("v".utf8), headers: headers)
     try producer.produce(topic: topic, partition: 0, key: Array("k".utf8), value: nil, headers: headers)
+    try producer.produce(topic: topic, partition: 0, key: Array("k".utf8), value: [], headers: headers)
     try producer.flush(timeoutMilliseconds: 10_000)
     let reader = try ReaderHandle(properties: cluster.properties)
     defer { reader.close() }
     let stream = try reader.start(topic: topic, partition: 0, offset: .beginning)
     var seen = 0
-    try waitUntil("four records") {
+    try waitUntil("five records") {
       let batch = try stream.nextBatch(max: 10, timeoutMilliseconds: 100)
       for index in 0..<batch.count {
         let message = batch[index]
@@ -139,14 +140,14 @@ import Testing
           #expect(try message.headers() == [])
         case 1:
           #expect(!message.isKeyNull && !message.isValueNull && message.value.isEmpty && message.key.isEmpty)
-          #expect(!message.hasHeaders)
+          #expect(try message.headers() == [])
         default:
           #expect(message.hasHeaders)
           #expect(try message.headers() == headers)
         }
         seen += 1
       }
-      return seen == 4
+      return seen == 5
     }
     stream.stop()
     try cluster.close()

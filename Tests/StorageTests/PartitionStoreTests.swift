@@ -204,6 +204,24 @@ import Testing
     }
   }
 
+  @Test func aPlanOfFaultsBeginsAtItsNumber() throws {
+    let faults = FaultPoints()
+    for wrong in ["", "journalSync", "journalSync:ENOSPC", "journalSync:ENOSPC:0", "journal:EIO:1", "journalSync:EX:1"]
+    {
+      #expect(!faults.set(plan: wrong))
+    }
+    #expect(faults.set(plan: "journalSync:EROFS:2"))
+    let stream = TestStream(seed: 9, count: 100, keys: 100, buckets: 1)
+    let store = try store(faults: faults)
+    var restored = try store.counter()
+    _ = stream.count(&restored.counter, to: 50)
+    try store.commit(restored.counter.takeCommit(), state: storeState(head: 0))
+    _ = stream.count(&restored.counter, to: 100)
+    #expect(throws: StorageError.readOnly(path: folder.path, operation: "fault point journalSync")) {
+      try store.commit(restored.counter.takeCommit(), state: storeState(head: 0))
+    }
+  }
+
   @Test func theJournalGrowsBeyondItsFirstMap() throws {
     let stream = TestStream(seed: 8, count: 60_000, keys: 1 << 40, buckets: 1)
     var sightings = 0

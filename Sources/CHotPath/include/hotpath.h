@@ -10,6 +10,15 @@
 /// Asks for the cache line at `address`, to be read soon. Any address is allowed.
 static inline void meterd_prefetch_read(const void *address) { __builtin_prefetch(address, 0, 3); }
 
+/// Asks for the first cache lines, at most four, of `count` bytes.
+static inline void meterd_prefetch_lines(const void *address, size_t count) {
+  const char *line = (const char *)address;
+  __builtin_prefetch(line, 0, 3);
+  if (count > 64) __builtin_prefetch(line + 64, 0, 3);
+  if (count > 128) __builtin_prefetch(line + 128, 0, 3);
+  if (count > 192) __builtin_prefetch(line + 192, 0, 3);
+}
+
 /// Asks for the cache line at `address`, to be written soon. Any address is allowed.
 static inline void meterd_prefetch_write(const void *address) { __builtin_prefetch(address, 1, 3); }
 
@@ -27,6 +36,28 @@ static inline uint64_t meterd_load64(const void *address) {
   word = __builtin_bswap64(word);
 #endif
   return word;
+}
+
+/// The number that `count` (1 … 18) decimal digits state, or −1 where one of the bytes is no digit.
+static inline int64_t meterd_digits(const void *address, size_t count) {
+  const uint8_t *bytes = (const uint8_t *)address;
+  int64_t value = 0;
+  for (; count >= 8; bytes += 8, count -= 8) {
+    uint64_t word = meterd_load64(bytes) ^ 0x3030303030303030ULL;
+    // A byte of a digit is now 0 … 9: adding 0x76 keeps it below 0x80, and it was below 0x80 before.
+    if (((word + 0x7676767676767676ULL) | word) & 0x8080808080808080ULL) return -1;
+    // Neighbours become pairs, pairs fours, fours the eight: the first byte is the most significant digit.
+    word = (word * 10) + (word >> 8);
+    word = (((word & 0x000000ff000000ffULL) * 0x000f424000000064ULL) +
+            (((word >> 16) & 0x000000ff000000ffULL) * 0x0000271000000001ULL)) >> 32;
+    value = value * 100000000 + (int64_t)(word & 0xffffffffULL);
+  }
+  for (; count > 0; bytes++, count--) {
+    uint8_t digit = (uint8_t)(*bytes - '0');
+    if (digit > 9) return -1;
+    value = value * 10 + digit;
+  }
+  return value;
 }
 
 /// 0x80 in every byte of `word` that is 0, else 0. Exact: no carry runs from one byte to the next.

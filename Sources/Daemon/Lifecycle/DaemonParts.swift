@@ -18,7 +18,7 @@ final class DaemonParts: Sendable {
   private let usage: UsageTopic
   private let ledgers: [LedgerLog]
   private let quarantine: QuarantineLog?
-  private let observer: ClientObserver
+  private let observers: ClientObservers
   private let members = Mutex<[GroupMember]>([])
 
   init(
@@ -29,9 +29,9 @@ final class DaemonParts: Sendable {
     self.log = log
     let kafka = settings.kafka
     self.lock = lock
-    let observer = Self.observer(log: log, metrics: metrics)
-    self.observer = observer
-    usage = try UsageTopic(settings: kafka, observer: observer)
+    let observers = ClientObservers(log: log, metrics: metrics)
+    self.observers = observers
+    usage = try UsageTopic(settings: kafka, observer: observers.observer("admin"))
     let opened: OpenedTopics
     do {
       opened = try usage.open(
@@ -52,10 +52,15 @@ final class DaemonParts: Sendable {
       let sinks = try SinkSet(
         settings.sinks, partitionCount: partitionCount, log: log, metrics: metrics, deliver: deliver)
       self.sinks = sinks
-      let properties = kafka.clientProperties.overridden(by: [
+      let client = kafka.clientProperties.overridden(by: [
+        "statistics.interval.ms": String(ClientObservers.statisticsMilliseconds)
+      ])
+      let properties = client.overridden(by: [
         "enable.partition.eof": "true", "isolation.level": "read_committed", "auto.offset.reset": "error",
       ])
-      let readers = try (0..<consumers).map { _ in try ReaderHandle(properties: properties, observer: observer) }
+      let readers = try (0..<consumers).map {
+        try ReaderHandle(properties: properties, observer: observers.observer("reader-\($0)"))
+      }
       let ledger: any LedgerPort
       let recall: any LedgerPort
       let quarantinePort: any QuarantinePort
@@ -64,24 +69,26 @@ final class DaemonParts: Sendable {
         (ledger, recall, quarantinePort) = (memory, memory, MemoryQuarantine())
         (ledgers, quarantine) = ([], nil)
       } else {
-        let logs = try (0..<2).map { _ in
+        let logs = try ["ledger", "ledger-recall"].map { name in
           try LedgerLog(
-            topic: kafka.ledgerTopic, properties: kafka.clientProperties, isEmbedded: kafka.isEmbedded,
-            observer: observer)
+            topic: kafka.ledgerTopic, properties: client, isEmbedded: kafka.isEmbedded,
+            observer: observers.observer(name))
         }
         let quarantineLog = try QuarantineLog(
-          topic: kafka.quarantineTopic, usageTopic: kafka.topic, properties: kafka.clientProperties,
-          greatestRecord: opened.quarantineGreatestRecord, observer: observer)
+          topic: kafka.quarantineTopic, usageTopic: kafka.topic, properties: client,
+          greatestRecord: opened.quarantineGreatestRecord, observer: observers.observer("quarantine"))
         quarantineLog.onChange(quarantineMoved)
         (ledger, recall, quarantinePort) = (logs[0], logs[1], quarantineLog)
         (ledgers, quarantine) = (logs, quarantineLog)
       }
       environment = PartitionEnvironment(
         kafka: kafka, clusterID: opened.clusterID, partitionCount: partitionCount, instance: settings.instance,
-        storagePath: settings.storagePath, rules: settings.rules, settings: settings.partition,
+        storagePath: settings.storagePath, configurationPath: settings.configurationPath, rules: settings.rules,
+        settings: settings.partition,
         mapCustomer: settings.mapCustomer, usage: usage, readers: readers,
-        replayReader: try ReaderHandle(properties: properties, observer: observer),
-        gaps: try GapReader(topic: kafka.topic, properties: kafka.clientProperties, observer: observer),
+        replayReader: try ReaderHandle(properties: properties, observer: observers.observer("replay")),
+        gaps: try GapReader(
+          topic: kafka.topic, properties: client, observer: observers.observer("gaps")),
         ledger: ledger, recallLedger: recall, quarantine: quarantinePort,
         offsets: settings.isDryRun ? NoOffsets() : offsets, log: log, metrics: metrics,
         notifySink: { sinks.take($0, $1, $2) })
@@ -108,8 +115,9 @@ final class DaemonParts: Sendable {
           try GroupMember(
             group: settings.kafka.group, topic: settings.kafka.topic, instanceID: memberName(number),
             properties: settings.kafka.clientProperties.overridden(by: [
-              "session.timeout.ms": String(MeteringDaemon.sessionMilliseconds)
-            ]), observer: observer, handler: { handler(number, $0) }))
+              "session.timeout.ms": String(MeteringDaemon.sessionMilliseconds),
+              "statistics.interval.ms": String(ClientObservers.statisticsMilliseconds),
+            ]), observer: observers.observer("member-\(number)"), handler: { handler(number, $0) }))
       }
     } catch {
       for member in made { member.close() }
@@ -134,18 +142,6 @@ final class DaemonParts: Sendable {
     environment.replayReader.close()
     for reader in environment.readers { reader.close() }
     usage.close()
-  }
-
-  private static func observer(log: Log, metrics: MeterdMetrics) -> ClientObserver {
-    ClientObserver(
-      error: { error in
-        // Each client says it by itself; what is fatal is said by whoever owns the client.
-        if error.isFatal {
-          log.emit(.kafkaFatal(client: "meterd", code: error.name, message: error.description))
-        } else {
-          log.emit(.kafkaError(client: "meterd", code: error.name, message: error.description))
-        }
-      })
   }
 }
 

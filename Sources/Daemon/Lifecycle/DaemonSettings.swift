@@ -18,6 +18,8 @@ public struct DaemonSettings: Sendable {
   /// What each member's `group.instance.id` begins with; its number is appended.
   public var memberPrefix: String
   public var version: String
+  /// The configuration file, as remedies name it.
+  public var configurationPath = "FILE"
   /// Joins no group, and writes nothing to Kafka: ledger and quarantine are in memory.
   public var isDryRun: Bool
 

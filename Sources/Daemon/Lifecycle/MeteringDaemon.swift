@@ -57,6 +57,7 @@ public final class MeteringDaemon: StatusSource {
   public func start() throws(StartError) {
     if lock.withLock({ $0 }) == nil { try takeStorage() }
     guard let lock = lock.withLock({ $0 }) else { return }
+    try DiskFaults.install()
     let parts = try DaemonParts(
       settings: settings, lock: lock, log: log, metrics: metrics,
       deliver: { [weak self] partition, input in self?.workers.worker(partition)?.post(input) },
@@ -155,8 +156,10 @@ public final class MeteringDaemon: StatusSource {
     let (joined, failure) = membership.withLock { ($0.joined.count, $0.failure) }
     var reasons: [String] = []
     if let failure { reasons.append("the group member is broken: \(failure)") }
-    if parts == nil {
-      reasons.append(isStopping.isSet ? "it is stopping" : "it is starting")
+    if isStopping.isSet {
+      reasons.append("it is stopping")
+    } else if parts == nil {
+      reasons.append("it is starting")
     } else if joined < (parts?.memberCount ?? 1) {
       reasons.append("it is not yet a member of the group \(settings.kafka.group)")
     }
@@ -184,6 +187,17 @@ public final class MeteringDaemon: StatusSource {
         clusterID: parts?.environment.clusterID ?? "", topic: settings.kafka.topic, group: settings.kafka.group),
       partitions: shown.map { Self.status($0.0, $0.1) },
       sinks: sinks.map { Self.status($0.sink, $0.status, shown.map { $0.1.picture }) }, conservation: conservation)
+  }
+
+  /// Sets every gauge and counter that is not set where things happen. Called at each scrape.
+  public func collect() {
+    metrics.update(from: status())
+    let pictures = workers.all.map(\.status.picture)
+    for (sink, status) in parts.withLock({ $0 })?.sinks.statuses() ?? [] {
+      let cells = metrics.sink(sink.configuration.name)
+      cells.carried.set(pictures.reduce(0) { $0 + ($1.sinks[sink.configuration.name]?.carries ?? 0) })
+      cells.rateLimitWaitSeconds.raise(to: UInt64(max(0, status.rateLimitWaitMilliseconds)) * 1_000_000)
+    }
   }
 
   private static func status(_ partition: Int32, _ shown: PartitionShown) -> PartitionStatus {

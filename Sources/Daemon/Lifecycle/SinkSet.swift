@@ -51,8 +51,15 @@ final class SinkSet: Sendable {
     for input in SinkInput.inputs(for: notice, partition: partition) { runner.enqueue(input) }
   }
 
-  /// Waits until the sinks have sent the claims of these partitions, but for deferred rows; at most so long.
-  func awaitSent(_ partitions: [Int32], milliseconds: Int64) { desk.awaitReady(partitions, milliseconds: milliseconds) }
+  /// Waits until the sinks have sent the claims of these partitions, but for deferred rows; at most so long. A sink whose
+  /// provider does not answer is not waited for.
+  func awaitSent(_ partitions: [Int32], milliseconds: Int64) {
+    let deadline = Clock.elapsedMilliseconds() + milliseconds
+    while Clock.elapsedMilliseconds() < deadline {
+      let answering = runners.filter { $0.value.status().circuit == .closed }.keys
+      if desk.awaitReady(partitions, of: Set(answering), milliseconds: 250) { return }
+    }
+  }
 
   /// Lets what is under way for these partitions end, and starts nothing more; waits for at most so long.
   func drain(_ partitions: [Int32], milliseconds: Int64) {
@@ -106,24 +113,26 @@ private final class SinkDesk: Sendable {
     }
   }
 
-  func awaitReady(_ partitions: [Int32], milliseconds: Int64) {
-    wait(partitions, milliseconds) { $0.isReady }
+  /// Whether it came to that in time.
+  func awaitReady(_ partitions: [Int32], of sinks: Set<String>, milliseconds: Int64) -> Bool {
+    wait(partitions, milliseconds) { !sinks.contains($0.sink) || $1.isReady }
   }
 
   func awaitDrained(_ partitions: [Int32], milliseconds: Int64) {
-    wait(partitions, milliseconds) { $0.isDrained || !$0.isDraining }
+    _ = wait(partitions, milliseconds) { $1.isDrained || !$1.isDraining }
   }
 
-  private func wait(_ partitions: [Int32], _ milliseconds: Int64, until condition: (Entry) -> Bool) {
+  private func wait(_ partitions: [Int32], _ milliseconds: Int64, until condition: (Key, Entry) -> Bool) -> Bool {
     let wanted = Set(partitions)
     let deadline = Clock.elapsedMilliseconds() + milliseconds
     while Clock.elapsedMilliseconds() < deadline {
       let isDone = entries.withLock { entries in
-        entries.allSatisfy { !wanted.contains($0.key.partition) || condition($0.value) }
+        entries.allSatisfy { !wanted.contains($0.key.partition) || condition($0.key, $0.value) }
       }
-      if isDone { return }
+      if isDone { return true }
       // Signals may belong to other partitions, or be old: the state is looked at again in any case.
       _ = changed.wait(timeout: .now() + .milliseconds(20))
     }
+    return false
   }
 }

@@ -37,9 +37,9 @@ public struct KafkaStatisticsSample: Sendable, Hashable {
   public var brokers: [Broker]
   /// `cgrp.rebalance_cnt`, cumulative.
   public var rebalances: UInt64
-  /// `rxmsg_bytes`, cumulative.
+  /// `rx_bytes`, cumulative.
   public var receivedBytes: UInt64
-  /// `txmsg_bytes`, cumulative.
+  /// `tx_bytes`, cumulative.
   public var sentBytes: UInt64
   /// Sum of `fetchq_cnt` over the partitions: records fetched and not yet taken.
   public var fetchQueueRecords: Int64
@@ -84,8 +84,8 @@ public struct KafkaMetrics: Sendable {
     requestTimeouts = r.counter("meterd_kafka_request_timeouts_total", "Requests to the broker that timed out.")
     retries = r.counter("meterd_kafka_request_retries_total", "Requests to the broker that were sent again.")
     rebalances = r.counter("meterd_kafka_rebalances_total", "Rebalances of the consumer group that the handle saw.")
-    receivedBytes = r.counter("meterd_kafka_received_bytes_total", "Bytes of records received.")
-    sentBytes = r.counter("meterd_kafka_sent_bytes_total", "Bytes of records sent.")
+    receivedBytes = r.counter("meterd_kafka_received_bytes_total", "Bytes received from brokers.")
+    sentBytes = r.counter("meterd_kafka_sent_bytes_total", "Bytes sent to brokers.")
     fetchQueueRecords = r.gauge("meterd_kafka_fetch_queue_records", "Records fetched and not yet taken by a worker.")
     fetchQueueBytes = r.gauge("meterd_kafka_fetch_queue_bytes", "Bytes of the records in the fetch queue.")
   }

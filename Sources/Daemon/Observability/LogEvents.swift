@@ -47,7 +47,7 @@ extension LogEvent {
   public static func kafkaError(client: String, code: String, message: String) -> LogEvent {
     LogEvent(
       "kafka.error", .warning, "the Kafka client reported an error; it tries again by itself: \(message)",
-      [("client", .string(client)), ("code", .string(code))])
+      [("client", .string(client)), ("code", .string(code))], story: "\(client) \(code)")
   }
 
   public static func kafkaFatal(client: String, code: String, message: String) -> LogEvent {
@@ -113,18 +113,23 @@ extension LogEvent {
       ])
   }
 
-  public static func blockedByTransaction(partition: Int32, offset: Int64, seconds: Double) -> LogEvent {
+  public static func blockedByTransaction(partition: Int32, offset: Int64) -> LogEvent {
     LogEvent(
       "partition.blocked_by_transaction", .warning,
       "a producer's transaction is open: nothing behind it can be counted until it ends",
-      [("partition", .integer(Int64(partition))), ("offset", .integer(offset)), ("seconds", .number(seconds))])
+      [("partition", .integer(Int64(partition))), ("offset", .integer(offset))])
   }
 
-  public static func conservationBroken(equation: String, sink: String?, imbalance: String) -> LogEvent {
+  public static func conservationBroken(
+    partition: Int32, equation: String, sink: String?, imbalance: String
+  ) -> LogEvent {
     LogEvent(
       "conservation.broken", .error,
       "the conservation equation leaves something over: usage was lost or invented; keep the storage folder and the ledger",
-      [("equation", .string(equation)), ("sink", .string(sink ?? "")), ("imbalance", .string(imbalance))])
+      [
+        ("partition", .integer(Int64(partition))), ("equation", .string(equation)), ("sink", .string(sink ?? "")),
+        ("imbalance", .string(imbalance)),
+      ])
   }
 }
 

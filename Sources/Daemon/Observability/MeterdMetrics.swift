@@ -110,7 +110,8 @@ public final class MeterdMetrics: Sendable {
     sinkRateLimitWaitSeconds = r.counter(
       "meterd_sink_rate_limit_wait_seconds_total", "Time spent waiting for the provider's rate limit.")
     ingestToSettledSeconds = r.histogram(
-      "meterd_ingest_to_settled_seconds", "Time from the append of a row's oldest record to its settlement.",
+      "meterd_ingest_to_settled_seconds",
+      "Time from the timestamp of the oldest record of a row's cuts to the row's settlement.",
       bounds: Self.settleBounds)
     kafka = KafkaMetrics(registry: r)
     buildInfo = r.gauge("meterd_build_info", "1, labelled with what this process was built from.")
@@ -142,8 +143,7 @@ public final class MeterdMetrics: Sendable {
     }
   }
 
-  /// Sets every gauge that a status picture holds. Meant for a collector:
-  /// `registry.addCollector { metrics.update(from: daemon.status()) }`.
+  /// Sets every gauge that a status picture holds. Meant for a collector of the registry.
   public func update(from status: DaemonStatus) {
     let present = Set(status.partitions.map { String($0.partition) })
     for family in [consumerLagRecords, openRows] { family.removeAll { !present.contains($0[0]) } }

@@ -65,15 +65,16 @@ public final class Histogram: Sendable {
     buckets = (0...bounds.count).map { _ in Bucket() }
   }
 
-  /// Counts one observation in the family's unit (seconds). A value that is not a number is ignored.
-  public func observe(_ value: Double) {
-    guard !value.isNaN else { return }
+  /// Counts one observation in the family's unit (seconds), or `count` equal ones. A value that is not a number is
+  /// ignored.
+  public func observe(_ value: Double, count: UInt64 = 1) {
+    guard !value.isNaN, count > 0 else { return }
     var index = 0
     while index < bounds.count, value > bounds[index] { index += 1 }
-    buckets[index].count.wrappingAdd(1, ordering: .relaxed)
+    buckets[index].count.wrappingAdd(count, ordering: .relaxed)
     var old = sumBits.load(ordering: .relaxed)
     while true {
-      let new = (Double(bitPattern: old) + value).bitPattern
+      let new = (Double(bitPattern: old) + value * Double(count)).bitPattern
       let (exchanged, original) = sumBits.weakCompareExchange(expected: old, desired: new, ordering: .relaxed)
       if exchanged { return }
       old = original

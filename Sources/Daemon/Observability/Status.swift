@@ -78,12 +78,15 @@ public struct PartitionStatus: Sendable, Codable, Hashable {
     public var reason: String
     /// The offset (of the usage partition, or of the ledger, as the reason says) at which it stopped.
     public var offset: Int64
-    /// A command line that can be copied.
+    /// What was found, in words.
+    public var detail: String
+    /// A command line that can be copied, or what to do.
     public var remedy: String
 
-    public init(reason: String, offset: Int64, remedy: String) {
+    public init(reason: String, offset: Int64, detail: String, remedy: String) {
       self.reason = reason
       self.offset = offset
+      self.detail = detail
       self.remedy = remedy
     }
   }

@@ -53,6 +53,8 @@ struct PartitionEnvironment: Sendable {
   /// Host and storage path, for people who read the ledger.
   var instance: String
   var storagePath: String
+  /// The configuration file, as remedies name it.
+  var configurationPath: String
   var rules: BillingRules
   var settings: PartitionSettings
   var mapCustomer: PartitionMachine.CustomerMap

@@ -163,16 +163,23 @@ extension PartitionWorker {
     case .counting(let from):
       failures = 0
       setState(.counting)
+      beginTelling()
       let seconds = Double(Clock.elapsedMilliseconds() - bornAt) / 1_000
       log.emit(
         .partitionRecovered(
           partition: partition, position: from, head: machine?.picture().head ?? from, seconds: seconds))
-    case .cut(_, let from, let to, let rows):
+    case .cut(let number, let from, let to, let rows):
       metrics.cuts.add(1)
+      settleTimes.cut(number, from: from, to: to)
       log.emit(.cutSealed(partition: partition, from: from, to: to, rows: Int64(rows)))
-    case .claim(let sink, let number, let rows):
+    case .claim(let sink, let number, let throughCut, let rows):
       metrics.claims(sink: sink).add(1)
+      settleTimes.claimed(sink: sink, claim: number, throughCut: throughCut, rows: rows)
       log.emit(.claimSealed(partition: partition, sink: sink, claim: Int64(clamping: number), rows: Int64(rows)))
+    case .settled(let sink, let claim, let rows):
+      let now = Clock.unixMilliseconds()
+      guard let seconds = settleTimes.seconds(sink: sink, claim: claim, now: now) else { return }
+      environment.metrics.ingestToSettledSeconds[SinkLabels(sink: sink)].observe(seconds, count: UInt64(rows))
     case .snapshot(let through): log.emit(.snapshotSealed(partition: partition, through: through))
     case .timestampsCapped(let offset, let timestamp, let cap):
       log.emit(.timestampsCapped(partition: partition, offset: offset, timestamp: timestamp, cap: cap))

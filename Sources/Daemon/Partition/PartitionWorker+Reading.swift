@@ -107,6 +107,11 @@ extension PartitionWorker {
         }
       } ?? 0
     metrics.consumed.add(UInt64(taken))
+    if taken > 0 {
+      let first = views[0]
+      settleTimes.counted(
+        offset: first.offset, timestamp: first.timestampMilliseconds, now: Clock.unixMilliseconds())
+    }
     if let refused {
       let detail = "a record could not be quarantined: \(refused)"
       machine?.handle(

@@ -56,6 +56,7 @@ final class PartitionWorker: @unchecked Sendable {
   var replay: RangeReader?
   var replayLeft = ReplayLeft()
   var gapBudget: GapBudget
+  var settleTimes: SettleTimes
   var failures = 0
   var bornAt: Int64 = 0
   var isReopening = false
@@ -63,8 +64,11 @@ final class PartitionWorker: @unchecked Sendable {
   private var lastShownAt: Int64 = 0
   private var stop: StopReason?
   /// What the counters of this life have been told of, so that they grow by the differences.
-  private var told = RangeCounters()
-  private var hasToldTotals = false
+  private var told: RangeCounters?
+  private var hasToldImbalance = false
+  /// Where the usage partition ended when it was asked last, and when that was.
+  private var logEnd: Int64 = 0
+  private var logEndAskedAt = Int64.min / 2
 
   init(partition: Int32, environment: PartitionEnvironment) {
     self.partition = partition
@@ -74,6 +78,7 @@ final class PartitionWorker: @unchecked Sendable {
     helper = DispatchQueue(label: "partition.\(partition).helper")
     mailbox = Mailbox(queue: queue)
     gapBudget = GapBudget(now: Clock.elapsedMilliseconds())
+    settleTimes = SettleTimes(sinks: environment.rules.sinks.map(\.name))
     ticker = DispatchSource.makeTimerSource(queue: queue)
     ticker.schedule(deadline: .now() + .milliseconds(50), repeating: .milliseconds(50), leeway: .milliseconds(5))
   }
@@ -189,9 +194,9 @@ final class PartitionWorker: @unchecked Sendable {
     guard !isClosing.isSet else { return }
     self.storage = storage
     stop = nil
-    told = RangeCounters()
-    hasToldTotals = false
+    told = nil
     bornAt = Clock.elapsedMilliseconds()
+    settleTimes = SettleTimes(sinks: environment.rules.sinks.map(\.name))
     var settings = environment.settings
     settings.memoryLimit = max(1 << 20, settings.memoryLimit / Int(environment.partitionCount))
     machine = PartitionMachine(
@@ -204,6 +209,7 @@ final class PartitionWorker: @unchecked Sendable {
   /// Lets the machine go and everything that worked for it.
   func endMachine() {
     if machine != nil {
+      if let totals = machine?.picture().totals { tell(totals) }
       machine?.close()
       // Its last words: sinks are told that the partition is closed.
       for action in machine?.drainActions() ?? [] {
@@ -249,7 +255,7 @@ final class PartitionWorker: @unchecked Sendable {
 
   func stopped(_ reason: StopReason) {
     stop = reason
-    let remedy = reason.remedy(partition: partition)
+    let remedy = reason.remedy(partition: partition, configuration: environment.configurationPath)
     environment.log.emit(
       .partitionStopped(
         partition: partition, reason: reason.code.rawValue, offset: reason.offset, detail: reason.detail,
@@ -265,12 +271,12 @@ final class PartitionWorker: @unchecked Sendable {
 
   func setState(_ state: PartitionStatus.State) {
     let stop = stop
-    let remedy = stop.map { $0.remedy(partition: partition) }
+    let remedy = stop.map { $0.remedy(partition: partition, configuration: environment.configurationPath) }
     let changed = shown.withLock { shown in
       defer {
         shown.state = state
         shown.stop = stop.map {
-          .init(reason: $0.code.rawValue, offset: $0.offset, remedy: remedy ?? "")
+          .init(reason: $0.code.rawValue, offset: $0.offset, detail: $0.detail, remedy: remedy ?? "")
         }
         if state != .rebuilding { shown.progress = nil }
       }
@@ -279,17 +285,51 @@ final class PartitionWorker: @unchecked Sendable {
     if changed { metrics.setState(state) }
   }
 
-  /// Counters count since the start of the process: what a counter was restored with is not told.
+  /// Counting begins: counters count since the start of the process, so what the machine has restored is not told.
+  func beginTelling() { told = machine?.picture().totals }
+
   private func tell(_ totals: RangeCounters) {
-    guard machine?.isCounting == true || hasToldTotals else { return told = totals }
-    hasToldTotals = true
+    guard let told else { return }
     func grown(_ count: KeyPath<RangeCounters, Int64>) -> UInt64 {
       UInt64(max(0, totals[keyPath: count] - told[keyPath: count]))
     }
     metrics.counted.add(grown(\.counted))
     metrics.duplicate.add(grown(\.duplicate))
     metrics.keyMismatch.add(grown(\.keyMismatches))
-    told = totals
+    self.told = totals
+  }
+
+  /// Lag while nothing is read (stopped, recovering): it must not look like 0. The end of the log is asked for now and
+  /// then.
+  private func unreadLag(position: Int64, now: Int64) -> Int64 {
+    if now - logEndAskedAt >= 5_000, !isClosing.isSet {
+      logEndAskedAt = now
+      helper.async { [weak self, environment, partition] in
+        // An end that cannot be asked for leaves the last one standing; what is wrong is said where it matters.
+        guard let self, !isClosing.isSet,
+          let end = try? environment.usage.watermarks(partition: partition, timeoutMilliseconds: 2_000).high
+        else { return }
+        queue.async { self.logEnd = end }
+      }
+    }
+    return max(0, logEnd - position)
+  }
+
+  /// Says once that the books do not balance.
+  private func checkConservation(_ picture: PartitionPicture) {
+    let broken = picture.sinks.filter { $0.value.imbalance != .zero }
+    guard !hasToldImbalance, picture.eventsImbalance != 0 || !broken.isEmpty else { return }
+    hasToldImbalance = true
+    if picture.eventsImbalance != 0 {
+      environment.log.emit(
+        .conservationBroken(
+          partition: partition, equation: "events", sink: nil, imbalance: String(picture.eventsImbalance)))
+    }
+    for (name, sink) in broken {
+      environment.log.emit(
+        .conservationBroken(
+          partition: partition, equation: "quantity", sink: name, imbalance: sink.imbalance.description))
+    }
   }
 
   func setProgress(_ text: String) { shown.withLock { $0.progress = text } }
@@ -299,10 +339,14 @@ final class PartitionWorker: @unchecked Sendable {
     guard now - lastShownAt >= 100 else { return }
     lastShownAt = now
     guard let picture = machine?.picture() else { return }
-    let lag = reading?.lag ?? 0
+    let lag = reading?.lag ?? unreadLag(position: picture.position, now: now)
     if let reading, status.state == .counting || status.state == .blockedByTransaction {
+      if reading.isBlockedByTransaction, status.state == .counting {
+        environment.log.emit(.blockedByTransaction(partition: partition, offset: reading.counted))
+      }
       setState(reading.isBlockedByTransaction ? .blockedByTransaction : .counting)
     }
+    checkConservation(picture)
     shown.withLock { shown in
       shown.picture = picture
       shown.lagRecords = lag

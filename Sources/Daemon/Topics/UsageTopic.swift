@@ -31,15 +31,30 @@ public final class UsageTopic: Sendable {
       errors.note(error)
       observer.error?(error)
     }
+    try Self.validate(settings)
     do throws(KafkaError) {
-      try settings.clientProperties.validate()
       admin = try Admin(properties: settings.clientProperties, observer: watching)
     } catch {
-      throw StartError(
-        exitCode: .configuration, code: "kafka_property_invalid",
-        setting: error.property.map { "kafka.properties.\($0)" } ?? "kafka.properties", what: "\(error)",
-        remedy: "See librdkafka's CONFIGURATION.md for names and values.")
+      throw Self.invalidProperty(error)
     }
+  }
+
+  /// Checks `kafka.properties` against the loaded librdkafka, without connecting.
+  ///
+  /// - Throws: 78 for the first that is not valid.
+  public static func validate(_ settings: KafkaSettings) throws(StartError) {
+    do throws(KafkaError) {
+      try settings.clientProperties.validate()
+    } catch {
+      throw invalidProperty(error)
+    }
+  }
+
+  private static func invalidProperty(_ error: KafkaError) -> StartError {
+    StartError(
+      exitCode: .configuration, code: "kafka_property_invalid",
+      setting: error.property.map { "kafka.properties.\($0)" } ?? "kafka.properties", what: "\(error)",
+      remedy: "See librdkafka's CONFIGURATION.md for names and values.")
   }
 
   /// Ends it.
@@ -93,8 +108,10 @@ public final class UsageTopic: Sendable {
   }
 
   /// The ends of a partition of the usage topic.
-  public func watermarks(partition: Int32) throws(KafkaError) -> Watermarks {
-    try admin.watermarks(topic: settings.topic, partition: partition)
+  public func watermarks(
+    partition: Int32, timeoutMilliseconds: Int32 = 10_000
+  ) throws(KafkaError) -> Watermarks {
+    try admin.watermarks(topic: settings.topic, partition: partition, timeoutMilliseconds: timeoutMilliseconds)
   }
 
   /// Where counting begins for a partition with no ledger yet, and from where on records before it are sightings.

@@ -65,6 +65,12 @@ extension FieldValue {
     }
   }
 
+  /// The number that it states where that is digits and nothing else, as nearly all are; −1 for any other.
+  @inline(__always) var plainInteger: Int64 {
+    guard code == Kind.number.rawValue, count <= 18, let start else { return -1 }
+    return meterd_digits(start, Int(count))
+  }
+
   /// The instant that it states, in Unix milliseconds.
   var instant: Int64? {
     switch kind {

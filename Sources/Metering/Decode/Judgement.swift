@@ -87,20 +87,10 @@ extension EventDecoder {
   private mutating func judgeQuantity(
     _ value: FieldValue, _ rule: CompiledFeature, _ record: RecordView, _ event: inout DecodedEvent
   ) -> QuarantineReason? {
-    // Nearly all are small whole numbers.
-    if value.kind == .number, value.count <= 18, let start = value.start {
-      var whole: Int64 = 0
-      var at = 0
-      while at < value.count {
-        let digit = start.load(fromByteOffset: at, as: UInt8.self) &- 48
-        if digit > 9 { break }
-        whole = whole &* 10 &+ Int64(digit)
-        at &+= 1
-      }
-      if at == value.count {
-        event.quantity = Quantity(units: Int128(whole) &* Quantity.scale)
-        return nil
-      }
+    let whole = value.plainInteger
+    if whole >= 0 {
+      event.quantity = Quantity(units: Int128(whole) &* Quantity.scale)
+      return nil
     }
     return judgeAnyQuantity(value, rule, record, &event)
   }
@@ -123,7 +113,12 @@ extension EventDecoder {
   private mutating func judgeTime(
     _ value: FieldValue, clock: Int64, _ record: RecordView, _ event: inout DecodedEvent
   ) -> QuarantineReason? {
-    guard let instant = value.kind == .string ? fast.days.milliseconds(value.bytes) : value.instant else {
+    let whole = value.plainInteger
+    let stated =
+      whole >= 0
+      ? TimeText.milliseconds(unix: whole)
+      : value.kind == .string ? fast.days.milliseconds(value.bytes) : value.instant
+    guard let instant = stated else {
       return reject(.timeInvalid, Concept.time, position: value.position(in: record))
     }
     // Both limits are part of what is allowed. A difference that overflows is beyond any limit.

@@ -50,7 +50,7 @@ package struct DedupIndex: ~Copyable {
   package init(bucket: Int64, memoryLimit: Int, sealed: [any SealedSegment] = []) {
     self.bucket = bucket
     self.memoryLimit = memoryLimit
-    open = DedupTable()
+    open = DedupTable(growingTo: memoryLimit)
     probes = .allocate(capacity: 1)
     for segment in sealed {
       earlier.append(Earlier(identifier: segment.identifier, bucket: segment.bucket, content: .sealed(segment)))
@@ -155,7 +155,7 @@ package struct DedupIndex: ~Copyable {
 
   @inline(never) private mutating func grow() -> Bool {
     // An empty table may always grow: whatever the limit is, counting must be able to go on after sealing.
-    if open.count > 0, activeBytes - open.bytes + open.bytesWhenGrown > memoryLimit { return false }
+    if open.count > 0, activeBytes - open.bytes + open.bytesWhileGrowing > memoryLimit { return false }
     open.grow()
     return true
   }
@@ -174,8 +174,9 @@ package struct DedupIndex: ~Copyable {
 
   private mutating func freezeOpen(endOffset: Int64) {
     if open.count == 0 { return }
-    var full = DedupTable()
+    var full = DedupTable(growingTo: memoryLimit)
     swap(&full, &open)
+    full.trim()
     earlier.append(
       Earlier(
         identifier: nextIdentifier, bucket: bucket,

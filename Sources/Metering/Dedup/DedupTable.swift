@@ -12,30 +12,32 @@ package struct DedupTable: ~Copyable {
   /// Slots behind the last home. With a keyed hash and a load of 5/8 a run of this length is not met.
   package static let spare = 256
 
+  private var region: HotRegion
+  /// The region's start: the same for as long as its addresses last.
   private var slots: UnsafeMutablePointer<DedupEntry>
   private var capacity: Int
   private var shift: UInt64
   /// The fingerprints held.
   package private(set) var count = 0
 
-  package init(capacity: Int = DedupTable.leastCapacity) {
+  /// - Parameter most: the bytes up to which it will grow where it lies.
+  package init(capacity: Int = DedupTable.leastCapacity, growingTo most: Int = 0) {
     precondition(capacity >= 2 && capacity.nonzeroBitCount == 1)
     self.capacity = capacity
     shift = UInt64(64 - capacity.trailingZeroBitCount)
-    slots = Self.allocate(capacity)
-  }
-
-  deinit { HotMemory.free(UnsafeMutableRawPointer(slots), Self.bytes(capacity: capacity)) }
-
-  private static func allocate(_ capacity: Int) -> UnsafeMutablePointer<DedupEntry> {
-    HotMemory.allocate(bytes(capacity: capacity)).bindMemory(to: DedupEntry.self, capacity: capacity + spare)
+    region = HotRegion(bytes: Self.bytes(capacity: capacity), reserving: most)
+    slots = region.start.bindMemory(to: DedupEntry.self, capacity: capacity + Self.spare)
   }
 
   private static func bytes(capacity: Int) -> Int { (capacity + spare) * slotBytes }
   /// Memory held, in bytes.
   package var bytes: Int { Self.bytes(capacity: capacity) }
-  /// Memory that the next size up holds, in bytes. While it grows, both are held.
-  package var bytesWhenGrown: Int { Self.bytes(capacity: capacity * 2) }
+  /// The most memory that it holds while it grows to the next size, in bytes: that size's, and its own only where the
+  /// addresses do not reach.
+  package var bytesWhileGrowing: Int {
+    let grown = Self.bytes(capacity: capacity * 2)
+    return region.reaches(grown) ? grown : bytes + grown
+  }
   /// Whether so many more fingerprints fit under the load limit of 5/8.
   @inline(__always) package func hasRoom(for more: Int) -> Bool { (count &+ more) &* 8 <= capacity &* 5 }
 
@@ -83,20 +85,48 @@ package struct DedupTable: ~Copyable {
 
   /// Doubles the homes.
   @inline(never) package mutating func grow() {
-    let old = slots
-    let oldCapacity = capacity
+    let used = capacity + Self.spare
+    let bytes = Self.bytes(capacity: capacity * 2)
+    if !region.grow(to: bytes) {
+      // Beyond what was foreseen: it moves once, to addresses for two more sizes.
+      var larger = HotRegion(bytes: bytes, reserving: bytes * 4)
+      larger.start.copyMemory(from: slots, byteCount: used * Self.slotBytes)
+      swap(&region, &larger)
+      slots = region.start.bindMemory(to: DedupEntry.self, capacity: capacity * 2 + Self.spare)
+    }
     capacity *= 2
     shift -= 1
-    slots = Self.allocate(capacity)
-    count = 0
-    for slot in 0..<(oldCapacity + Self.spare) where old[slot].head != 0 {
-      let (place, _) = place(of: old[slot].fingerprint)
-      precondition(place < capacity + Self.spare - 1, "hundreds of fingerprints share their top bits: not a hash's")
-      slots[place] = old[slot]
-      count += 1
-    }
-    HotMemory.free(UnsafeMutableRawPointer(old), Self.bytes(capacity: oldCapacity))
+    spread(used)
+    precondition(slots[capacity + Self.spare - 2].head == 0, "hundreds of fingerprints share their top bits: no hash")
   }
+
+  /// Moves the entries of the first `used` slots to their new homes, from the last run of used slots to the first.
+  ///
+  /// A run begins with an entry whose home h that slot was: so the homes of its entries, now at least 2h, lie in its
+  /// own slots or behind them, and no run before it is touched.
+  private mutating func spread(_ used: Int) {
+    var run: [DedupEntry] = []
+    run.reserveCapacity(Self.spare)
+    var end = used
+    while end > 0 {
+      end -= 1
+      if slots[end].head == 0 { continue }
+      while true {
+        run.append(slots[end])
+        slots[end] = DedupEntry.free
+        if end == 0 || slots[end - 1].head == 0 { break }
+        end -= 1
+      }
+      for entry in run {
+        let (place, _) = place(of: entry.fingerprint)
+        slots[place] = entry
+      }
+      run.removeAll(keepingCapacity: true)
+    }
+  }
+
+  /// Gives back the addresses that it would have grown into.
+  package mutating func trim() { region.trim() }
 
   /// Calls `body` with every entry, in fingerprint order.
   package func forEachSorted<Failure: Error>(_ body: (DedupEntry) throws(Failure) -> Void) throws(Failure) {

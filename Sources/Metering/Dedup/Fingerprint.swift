@@ -73,6 +73,13 @@ public struct DedupEntry: Hashable, Sendable {
     tailAndCheck = UInt64(fingerprint.tail) << 32 | UInt64(check)
   }
 
+  private init() {
+    head = 0
+    tailAndCheck = 0
+  }
+  /// What an empty slot holds.
+  package static let free = DedupEntry()
+
   /// The fingerprint.
   @inline(__always) public var fingerprint: Fingerprint { Fingerprint(first: head, second: tailAndCheck >> 32) }
   /// The payload check.

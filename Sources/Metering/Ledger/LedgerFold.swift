@@ -115,10 +115,12 @@ public struct LedgerFold: Hashable, Sendable {
 
   private mutating func judge(_ record: LedgerRecord, at place: Place) throws(LedgerFault) -> LedgerChange {
     if genesis == nil {
-      guard case .genesis(let first) = record else {
-        throw LedgerFault(.genesisMissing, offset: place.offset, detail: "the first record is not GENESIS")
+      switch record {
+      case .genesis(let first): return try apply(first, at: place)
+      // A person accepts that the ledger of before is lost: the one record that may come before GENESIS.
+      case .resolve(let resolve) where resolve.acceptsLostLedger: return apply(resolve, at: place)
+      default: throw LedgerFault(.genesisMissing, offset: place.offset, detail: "the first record is not GENESIS")
       }
-      return try apply(first, at: place)
     }
     if let known = nonces[place.identity.nonce], place.identity.sequence <= known.lastSequence {
       return .ignored(.repeated)
@@ -161,6 +163,12 @@ public struct LedgerFold: Hashable, Sendable {
       return rows.isEmpty ? .ignored(.noEffect) : .parked(sink: park.sink, rows: rows)
     default: return .ignored(.noEffect)
     }
+  }
+}
+
+extension Resolve {
+  var acceptsLostLedger: Bool {
+    if case .stop(let reason, _, _) = decision { reason == StopReason.Code.ledgerLost.rawValue } else { false }
   }
 }
 

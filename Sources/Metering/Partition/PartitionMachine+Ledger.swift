@@ -73,10 +73,18 @@ extension PartitionMachine {
       emit(.report(.ignored(ledgerOffset: entry.offset, why: why)))
       if !sendings.isEmpty, let decoded = try? LedgerCodec.decode(entry.bytes) { voidSending(decoded.identity) }
     case .done(let sink, let rows), .parked(let sink, let rows):
+      if phase == .counting { reportSettled(sink: sink, rows) }
       // A former owner's late UNSENT may have come in between: such a row is to be sent after all.
       for row in rows where !row.state.isAtRest { rowChanged(sink: sink, reference: row.reference) }
     case .genesis, .configuration, .chunk, .unsent:
       break
+    }
+  }
+
+  private mutating func reportSettled(sink: String, _ rows: [RowChange]) {
+    let delivered = rows.filter { [.settled(.delivered), .settled(.alreadyDelivered)].contains($0.state) }
+    for (claim, rows) in Dictionary(grouping: delivered, by: \.reference.claim).sorted(by: { $0.key < $1.key }) {
+      emit(.report(.settled(sink: sink, claim: claim, rows: rows.count)))
     }
   }
 

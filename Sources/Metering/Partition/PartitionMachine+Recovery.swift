@@ -20,7 +20,8 @@ extension PartitionMachine {
         return stop(.init(.logStartsBeyondHead, offset: head.offset, detail: detail))
       }
     }
-    if let local = facts.local {
+    // The folder of a ledger that a person gave up says nothing of this one, and is not used.
+    if let local = facts.local, local.incarnation == genesis.incarnation {
       let isShorter = local.ledgerNextOffset > fold.nextOffset
       if isShorter || localDiffers,
         resolution(of: .ledgerChanged, at: local.ledgerNextOffset) == nil

@@ -80,7 +80,8 @@ extension PartitionMachine {
     sinks[index].isClaiming = false
     let rows = openRows(sink: name, claim: number)
     if !rows.isEmpty { sinks[index].isReady = false }
-    emit(.report(.claim(sink: name, number: number, rows: rows.count)))
+    let next = fold.sinks[name]?.nextCut ?? 1
+    emit(.report(.claim(sink: name, number: number, throughCut: next &- 1, rows: rows.count)))
     emit(.sink(name: name, .claimStands(rows)))
     finishDrain()
   }

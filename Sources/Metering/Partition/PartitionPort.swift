@@ -188,7 +188,10 @@ public enum PartitionEvent: Hashable, Sendable {
   case recovering(RecoveryPlan)
   case counting(from: Int64)
   case cut(number: UInt64, from: Int64, to: Int64, rows: Int)
-  case claim(sink: String, number: UInt64, rows: Int)
+  /// It spans every cut up to `throughCut` that the sink had not claimed.
+  case claim(sink: String, number: UInt64, throughCut: UInt64, rows: Int)
+  /// So many rows of a claim took effect at the provider, as a DONE says that was just read back.
+  case settled(sink: String, claim: UInt64, rows: Int)
   case snapshot(through: Int64)
   case timestampsCapped(offset: Int64, timestampMilliseconds: Int64, capMilliseconds: Int64)
   case ignored(ledgerOffset: Int64, why: LedgerChange.Ignored)

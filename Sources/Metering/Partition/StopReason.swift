@@ -55,10 +55,11 @@ public struct StopReason: Hashable, Sendable {
   /// Whether a person's RESOLVE lets the partition go on; otherwise the cause has to be removed, then `run` restarted.
   public var isResolvable: Bool {
     switch code {
-    case .logStartsBeyondHead, .topicRecreated, .logEndsBeforeHead, .windowNotRetained, .recordInHole, .ledgerLost,
-      .ledgerChanged, .sinkVanished, .configurationWithoutVersion:
+    case .logStartsBeyondHead, .windowNotRetained, .recordInHole, .ledgerLost, .ledgerChanged, .sinkVanished,
+      .configurationWithoutVersion:
       true
-    case .ledgerUnreadable, .partitionCountChanged, .otherTopic, .overflow, .storageFailed, .appendRefused,
+    case .topicRecreated, .logEndsBeforeHead, .ledgerUnreadable, .partitionCountChanged, .otherTopic, .overflow,
+      .storageFailed, .appendRefused,
       .readRefused:
       false
     }
@@ -69,9 +70,6 @@ public struct StopReason: Hashable, Sendable {
     switch code {
     case .logStartsBeyondHead:
       "the records between the head and the start of the log are accepted as lost; counting goes on at the log's start"
-    case .logEndsBeforeHead, .topicRecreated:
-      "the usage topic is accepted as a new one: what it holds from its start on is counted; the ranges that were "
-        + "counted before stay counted"
     case .windowNotRetained:
       "duplicates of records that are no longer retained will be counted again"
     case .recordInHole:
@@ -85,16 +83,23 @@ public struct StopReason: Hashable, Sendable {
       "what the sink has not billed stays unbilled until a sink of that name returns"
     case .configurationWithoutVersion:
       "the changed configuration counts from the head on, as if its version had been raised"
-    case .ledgerUnreadable, .partitionCountChanged, .otherTopic, .overflow, .storageFailed, .appendRefused,
-      .readRefused:
+    case .topicRecreated, .logEndsBeforeHead, .ledgerUnreadable, .partitionCountChanged, .otherTopic, .overflow,
+      .storageFailed, .appendRefused, .readRefused:
       "nothing: remove the cause and start again"
     }
   }
 
   /// The way out, as a line to run or a thing to do.
-  public func remedy(partition: Int32) -> String {
-    if isResolvable { return "meterd ledger resolve \(partition) --reason \(code.rawValue) --why TEXT" }
+  ///
+  /// - Parameter configuration: the path of the configuration file, as the line names it.
+  public func remedy(partition: Int32, configuration: String = "FILE") -> String {
+    if isResolvable {
+      let path = Self.quoted(configuration)
+      return "meterd ledger resolve \(partition) --reason \(code.rawValue) --why TEXT --config \(path)"
+    }
     switch code {
+    case .topicRecreated, .logEndsBeforeHead:
+      return "give the re-created topic a group of its own (kafka.group), then restart meterd"
     case .ledgerUnreadable: return "run the version of meterd that wrote the record, or a newer one"
     case .partitionCountChanged: return "use a new topic and group for another number of partitions"
     case .otherTopic: return "give this topic a group of its own (kafka.group)"
@@ -103,5 +108,20 @@ public struct StopReason: Hashable, Sendable {
     case .appendRefused, .readRefused: return "give meterd's user the rights that `meterd check` lists, then restart"
     default: return "restart meterd"
     }
+  }
+
+  /// As a shell takes it for one word.
+  private static func quoted(_ path: String) -> String {
+    let plain = path.utf8.allSatisfy { byte in
+      switch byte {
+      case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+        UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "/"), UInt8(ascii: "."), UInt8(ascii: "_"),
+        UInt8(ascii: "-"):
+        true
+      default: false
+      }
+    }
+    if plain { return path }
+    return "'" + path.split(separator: "'", omittingEmptySubsequences: false).joined(separator: "'\\''") + "'"
   }
 }

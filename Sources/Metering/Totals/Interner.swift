@@ -21,8 +21,10 @@ package struct Interner: ~Copyable {
   /// The strings interned.
   package private(set) var count = 0
 
-  package init() {
+  /// An interner that takes so many strings before its slots grow.
+  package init(expecting strings: Int = 0) {
     capacity = Self.leastCapacity
+    while capacity < strings * 2 { capacity *= 2 }
     slots = HotMemory.allocate(capacity * Self.slotBytes)
     arena = .allocate(byteCount: arenaCapacity, alignment: 16)
     ends = .allocate(capacity: endsCapacity)

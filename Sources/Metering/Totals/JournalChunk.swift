@@ -77,24 +77,34 @@ public struct JournalChunk: Sendable {
 ///
 /// `@unchecked Sendable`: only the worker appends, and it has let go of the buffer before another queue reads it.
 package final class EntryBuffer: @unchecked Sendable {
+  /// A commit comes at a million; only a journal that cannot be committed holds more.
+  private static let usualEntries = 4 << 20
+
+  private var region: HotRegion
   private var base: UnsafeMutablePointer<DedupEntry>
   private var capacity: Int
   package private(set) var count = 0
 
   package init(capacity: Int = 1024) {
     self.capacity = max(64, capacity)
-    base = .allocate(capacity: self.capacity)
+    let bytes = self.capacity * MemoryLayout<DedupEntry>.stride
+    region = HotRegion(bytes: bytes, reserving: max(bytes * 2, Self.usualEntries * MemoryLayout<DedupEntry>.stride))
+    base = region.start.bindMemory(to: DedupEntry.self, capacity: self.capacity)
   }
 
-  deinit { base.deallocate() }
+  @inline(__always) package func reserve(_ more: Int) {
+    if count &+ more > capacity { grow(to: max(capacity * 2, count + more)) }
+  }
 
-  package func reserve(_ more: Int) {
-    if count + more <= capacity { return }
-    let larger = UnsafeMutablePointer<DedupEntry>.allocate(capacity: max(capacity * 2, count + more))
-    larger.update(from: base, count: count)
-    base.deallocate()
-    base = larger
-    capacity = max(capacity * 2, count + more)
+  @inline(never) private func grow(to larger: Int) {
+    let bytes = larger * MemoryLayout<DedupEntry>.stride
+    if !region.grow(to: bytes) {
+      var moved = HotRegion(bytes: bytes, reserving: bytes * 4)
+      moved.start.copyMemory(from: base, byteCount: count * MemoryLayout<DedupEntry>.stride)
+      swap(&region, &moved)
+    }
+    base = region.start.bindMemory(to: DedupEntry.self, capacity: larger)
+    capacity = larger
   }
 
   /// Appends an entry for which there is room: the worker reserves for a whole block.

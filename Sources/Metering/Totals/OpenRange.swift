@@ -14,7 +14,19 @@ package struct OpenRange: ~Copyable {
   /// How many strings of each kind the journal knows.
   private var journaled = (customers: 0, features: 0, dimensions: 0)
 
+  /// The number of the empty string among ``dimensions``, once it has one: most features have no dimensions.
+  package var noDimensions: UInt32?
+
   package init(from: Int64) { self.from = from }
+
+  /// A range after another one: it will hardly be smaller, so its tables begin at the size that the last ones needed.
+  package init(from: Int64, after last: borrowing OpenRange) {
+    self.from = from
+    customers = Interner(expecting: last.customers.count)
+    features = Interner(expecting: last.features.count)
+    dimensions = Interner(expecting: last.dimensions.count)
+    rows = RowTable(expecting: last.rows.count)
+  }
 
   /// What changed since the last call, for the journal.
   package mutating func takeChanges() -> (rows: [UInt64], strings: JournalStrings) {
@@ -66,39 +78,54 @@ package struct OpenRange: ~Copyable {
 
   /// The rows in canonical order.
   ///
-  /// Each distinct string is ranked once; rows are then sorted by integers, and share their strings' bytes.
+  /// Each distinct string is ranked once. Rows are dealt out by their customers' ranks, sorted by integers within each
+  /// customer, and share their strings' bytes.
   package func canonicalRows() -> [CutRow] {
     let (customerRanks, customerBytes) = Self.ranks(customers)
     let (featureRanks, featureBytes) = Self.ranks(features)
     let (dimensionRanks, dimensionBytes) = Self.ranks(dimensions)
-    var order: [RowKey] = []
-    order.reserveCapacity(rows.count)
-    rows.forEach { row in
-      order.append(
-        RowKey(
-          names: UInt64(customerRanks[Int(row.customer)]) << 32 | UInt64(featureRanks[Int(row.feature)]),
-          dimensions: dimensionRanks[Int(row.dimensions)], slotStart: row.slotStart, row: copy row))
+    // Where the rows of each customer begin, by rank.
+    var starts = [Int](repeating: 0, count: customers.count + 1)
+    rows.forEach { starts[Int(customerRanks[Int($0.customer)]) + 1] += 1 }
+    for rank in 0..<customers.count { starts[rank + 1] += starts[rank] }
+    var next = starts
+    let order = [RowKey](unsafeUninitializedCapacity: rows.count) { keys, count in
+      rows.forEachPlace { place, row in
+        let rank = Int(customerRanks[Int(row.customer)])
+        let key = RowKey(
+          names: UInt64(featureRanks[Int(row.feature)]) << 32 | UInt64(dimensionRanks[Int(row.dimensions)]),
+          slotStart: row.slotStart, place: place)
+        keys.initializeElement(at: next[rank], to: key)
+        next[rank] += 1
+      }
+      for rank in 0..<customers.count where starts[rank + 1] - starts[rank] > 1 {
+        keys[starts[rank]..<starts[rank + 1]].sort(by: RowKey.precedes)
+      }
+      count = rows.count
     }
-    order.sort(by: RowKey.precedes)
-    return order.map { key in
-      CutRow(
-        customer: customerBytes[Int(key.row.customer)], feature: featureBytes[Int(key.row.feature)],
-        dimensions: dimensionBytes[Int(key.row.dimensions)], slotStartMilliseconds: key.slotStart,
-        greatestTimeMilliseconds: key.row.greatestTime, quantity: Quantity(units: key.row.units),
-        events: key.row.events)
+    return [CutRow](unsafeUninitializedCapacity: rows.count) { cut, count in
+      for (index, key) in order.enumerated() {
+        rows.withRow(at: key.place) { row in
+          cut.initializeElement(
+            at: index,
+            to: CutRow(
+              customer: customerBytes[Int(row.customer)], feature: featureBytes[Int(row.feature)],
+              dimensions: dimensionBytes[Int(row.dimensions)], slotStartMilliseconds: row.slotStart,
+              greatestTimeMilliseconds: row.greatestTime, quantity: Quantity(units: row.units), events: row.events))
+        }
+      }
+      count = order.count
     }
   }
 
+  /// What tells the rows of one customer apart, and where the row is.
   private struct RowKey {
     var names: UInt64
-    var dimensions: UInt32
     var slotStart: Int64
-    var row: OpenTotal
+    var place: Int
 
     static func precedes(_ left: RowKey, _ right: RowKey) -> Bool {
-      if left.names != right.names { return left.names < right.names }
-      if left.dimensions != right.dimensions { return left.dimensions < right.dimensions }
-      return left.slotStart < right.slotStart
+      left.names != right.names ? left.names < right.names : left.slotStart < right.slotStart
     }
   }
 

@@ -11,7 +11,7 @@ extension PartitionCounter {
     endChunk()
     let frozen = FrozenRange(
       from: range.from, to: b, rows: range.canonicalRows(), counters: range.counters, clockAtEnd: clockMilliseconds)
-    range = OpenRange(from: b)
+    range = OpenRange(from: b, after: range)
     return frozen
   }
 

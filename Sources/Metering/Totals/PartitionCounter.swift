@@ -1,3 +1,5 @@
+internal import CHotPath
+
 /// The hot state of one partition: decode, dedup, totals. One worker owns it; nothing in it waits, reads a clock or does
 /// I/O (but for look-ups in sealed segments that a filter could not answer).
 ///
@@ -137,6 +139,10 @@ public struct PartitionCounter: ~Copyable, @unchecked Sendable {
     var bucketEnd = (bucket &+ 1) &* bucketMilliseconds
     for position in 0..<records.count {
       let record = records[position]
+      // Another core has just written what comes: two records ahead is what a record's work covers.
+      if position &+ 2 < records.count, let later = records[position &+ 2].value.baseAddress {
+        meterd_prefetch_lines(later, records[position &+ 2].value.count)
+      }
       if record.timestampMilliseconds > clockMilliseconds {
         if record.timestampMilliseconds > capMilliseconds, !capTimestamps { return position }
         clockMilliseconds = max(clockMilliseconds, min(record.timestampMilliseconds, capMilliseconds))
@@ -262,8 +268,14 @@ public struct PartitionCounter: ~Copyable, @unchecked Sendable {
     }
     let customer = range.customers.number(of: judged.pointee.event.customer, hash: judged.pointee.customerHash)
     let feature = range.features.number(of: judged.pointee.event.feature, hash: judged.pointee.featureHash)
-    let dimensions = range.dimensions.number(
-      of: judged.pointee.event.dimensions, hash: judged.pointee.dimensionsHash)
+    let dimensions: UInt32
+    if judged.pointee.event.dimensions.count == 0, let none = range.noDimensions {
+      dimensions = none
+    } else {
+      dimensions = range.dimensions.number(
+        of: judged.pointee.event.dimensions, hash: judged.pointee.dimensionsHash)
+      if judged.pointee.event.dimensions.count == 0 { range.noDimensions = dimensions }
+    }
     let rowHash = RowTable.hash(
       customer: customer, feature: feature, dimensions: dimensions, slotStart: slotStart)
     range.rows.prefetch(rowHash)

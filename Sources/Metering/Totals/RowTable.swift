@@ -41,9 +41,11 @@ package struct RowTable: ~Copyable {
   private var dirty: UnsafeMutablePointer<UInt32>
   private var dirtyCount = 0
 
-  package init() {
+  /// A table that takes so many rows before it grows.
+  package init(expecting rows: Int = 0) {
     precondition(MemoryLayout<OpenTotal>.stride == 64)
     capacity = Self.leastCapacity
+    while capacity < rows * 2 { capacity *= 2 }
     slots = Self.allocate(capacity)
     dirty = .allocate(capacity: capacity / 2 + 1)
   }
@@ -170,6 +172,17 @@ package struct RowTable: ~Copyable {
   /// Calls `body` with every row, in no order.
   package func forEach(_ body: (borrowing OpenTotal) -> Void) {
     for index in 0..<capacity where slots[index].generation != 0 { body(slots[index]) }
+  }
+
+  /// The same with the place of each row, for ``withRow(at:_:)``.
+  package func forEachPlace(_ body: (_ place: Int, borrowing OpenTotal) -> Void) {
+    for index in 0..<capacity where slots[index].generation != 0 { body(index, slots[index]) }
+  }
+
+  /// The row at a place; valid until the table changes.
+  @inline(__always) package func withRow(at place: Int, _ body: (borrowing OpenTotal) -> Void) {
+    precondition(place >= 0 && place < capacity)
+    body(slots[place])
   }
 
   /// Rows changed since the last commit.

@@ -32,7 +32,22 @@ struct YAMLReader {
       yaml_parser_set_encoding(&reader.parser, YAML_UTF8_ENCODING)
       return Result { () throws(ConfigurationProblem) in try reader.document() }
     }
-    return try result.get()
+    do {
+      return try result.get()
+    } catch {
+      throw hinted(error, bytes)
+    }
+  }
+
+  /// `${NAME}` inside `{ }` is what people stumble on: its braces are YAML's.
+  private static func hinted(_ problem: ConfigurationProblem, _ bytes: [UInt8]) -> ConfigurationProblem {
+    let lines = bytes.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
+    guard problem.allowed == nil, lines.indices.contains(problem.line - 1),
+      String(decoding: lines[problem.line - 1], as: UTF8.self).contains("${")
+    else { return problem }
+    var problem = problem
+    problem.allowed = "inside { } a variable stands in quotes: \"${NAME}\""
+    return problem
   }
 
   private init(file: String) { self.file = file }

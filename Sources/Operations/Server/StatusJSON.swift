@@ -49,6 +49,7 @@ extension PartitionStatus {
         text.object { text in
           text.member("reason", stop.reason)
           text.member("offset", stop.offset)
+          text.member("detail", stop.detail)
           text.member("remedy", stop.remedy)
         }
       }

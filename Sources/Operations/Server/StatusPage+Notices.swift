@@ -39,11 +39,7 @@ extension StatusPage {
     status.partitions.compactMap { partition in
       switch partition.state {
       case .stopped:
-        return Notice(
-          tone: .bad, title: "Partition \(partition.partition) stopped",
-          text: "Reason \(partition.stop?.reason ?? "unknown"), at offset "
-            + "\(PeopleText.count(partition.stop?.offset ?? partition.position)). It counts nothing until the stop is "
-            + "resolved; its usage stays in Kafka.", command: partition.stop?.remedy)
+        return stopNotice(partition)
       case .blockedByTransaction:
         return Notice(
           tone: .waiting, title: "Partition \(partition.partition) waits for a producer's transaction",
@@ -52,6 +48,19 @@ extension StatusPage {
       case .recovering, .rebuilding, .counting, .draining: return nil
       }
     }
+  }
+
+  private func stopNotice(_ partition: PartitionStatus) -> Notice {
+    let stop = partition.stop
+    let isCommand = stop?.remedy.hasPrefix("meterd ") ?? false
+    var text =
+      "Reason \(stop?.reason ?? "unknown"), at offset \(PeopleText.count(stop?.offset ?? partition.position))"
+    if let detail = stop?.detail, !detail.isEmpty { text += ": \(detail)" }
+    text += ". It counts nothing until the stop is resolved; its usage stays in Kafka."
+    if let remedy = stop?.remedy, !isCommand { text += " The way out: \(remedy)." }
+    return Notice(
+      tone: .bad, title: "Partition \(partition.partition) stopped", text: text,
+      command: isCommand ? stop?.remedy : nil)
   }
 
   private var sinkNotices: [Notice] {

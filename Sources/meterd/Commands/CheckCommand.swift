@@ -11,7 +11,9 @@ enum CheckCommand {
     Terminal.raw(file.effectiveText)
     for warning in file.warnings { Terminal.note("warning: \(warning)") }
     let log = Log(level: .warning, redacting: configuration.secrets)
-    let settings = try DaemonSettings(configuration, log: log)
+    var settings = try DaemonSettings(configuration, log: log)
+    settings.configurationPath = command.text("--config")
+    try UsageTopic.validate(settings.kafka)
     if command.flag("--offline") {
       Terminal.note("ok: the configuration is valid (nothing was connected to)")
       return

@@ -36,6 +36,7 @@ enum FakeCommand {
     }
     let signals = StopSignals()
     Terminal.note("\(provider) fake on \(fake.baseURL); totals at /_fake/totals; stop with Ctrl-C")
+    Terminal.note("a sink for it: \(sinkExample(provider, fake.baseURL))")
     if secret(of: provider) == nil {
       Terminal.note("any secret will do: \(variable(of: provider)) sets the one it takes")
     }
@@ -47,6 +48,15 @@ enum FakeCommand {
         + "\(effects.refusals) refused, \(effects.violations.count) violations")
     if let failure = effects.recordFailure {
       throw CommandFailure(.unavailable, "the record file is incomplete: \(failure)")
+    }
+  }
+
+  /// What a configuration says to bill to the fake.
+  private static func sinkExample(_ provider: String, _ url: String) -> String {
+    switch provider {
+    case "webhook":
+      "{ name: trial, provider: webhook, url: \(url)/usage, secret: whsec_trial, idempotency_window: 7d }"
+    default: "{ name: trial, provider: \(provider), base_url: \(url), secret_key: sk_live_trial }"
     }
   }
 

@@ -19,8 +19,8 @@ enum LedgerCheck {
       }
       let marks = try usage.watermarks(partition: partition)
       if let stop = stop(folded.fold, settings, opened, marks) {
-        stops.append(
-          "partition \(partition): \(stop.code.rawValue): \(stop.detail). \(stop.remedy(partition: partition))")
+        let remedy = stop.remedy(partition: partition, configuration: settings.configurationPath)
+        stops.append("partition \(partition): \(stop.code.rawValue): \(stop.detail). The way out: \(remedy)")
       }
     }
     return stops

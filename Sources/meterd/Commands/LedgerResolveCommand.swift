@@ -39,7 +39,11 @@ enum LedgerResolveCommand {
   private static func offset(
     of code: StopReason.Code, _ partition: Int32, _ access: LedgerAccess, listen: String
   ) throws -> Int64 {
-    if let stop = runningStop(partition, listen: listen) {
+    if let shown = runningPartition(partition, listen: listen) {
+      guard let stop = shown.stop else {
+        throw CommandFailure(
+          .usage, "partition \(partition) is not stopped: it is \(shown.state), as the daemon at \(listen) says")
+      }
       guard stop.reason == code.rawValue else {
         throw CommandFailure(
           .usage,
@@ -70,13 +74,14 @@ enum LedgerResolveCommand {
         var offset: Int64
       }
       var partition: Int32
+      var state: String
       var stop: Stop?
     }
     var partitions: [Partition]
   }
 
-  /// What the daemon at `http.listen` says of the partition; nil where there is none, or it is not stopped.
-  private static func runningStop(_ partition: Int32, listen: String) -> Page.Partition.Stop? {
+  /// What the daemon at `http.listen` says of the partition; nil where there is none, or it has not that partition.
+  private static func runningPartition(_ partition: Int32, listen: String) -> Page.Partition? {
     guard let client = try? HTTPClient() else { return nil }
     defer { client.close() }
     let address = listen.hasPrefix("0.0.0.0:") ? "127.0.0.1:" + listen.dropFirst(8) : listen
@@ -93,6 +98,6 @@ enum LedgerResolveCommand {
     done.wait()
     guard let bytes = body.withLock({ $0 }) else { return nil }
     guard let page = try? JSONDecoder().decode(Page.self, from: Data(bytes)) else { return nil }
-    return page.partitions.first { $0.partition == partition }?.stop
+    return page.partitions.first { $0.partition == partition }
   }
 }

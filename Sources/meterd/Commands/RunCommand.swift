@@ -23,9 +23,10 @@ enum RunCommand {
     }
     // The embedded broker forgets everything with its process, and a dry run must leave nothing behind.
     if isDryRun || configuration.kafka.isEmbedded { temporary = try TemporaryFolder() }
-    let settings = try DaemonSettings(
+    var settings = try DaemonSettings(
       configuration, log: log, bootstrapServers: broker?.bootstrapServers, storagePath: temporary?.path,
       isDryRun: isDryRun)
+    settings.configurationPath = command.text("--config")
     let fatal = Mutex<StartError?>(nil)
     let running = try RunningDaemon(settings, listen: configuration.http.listen, log: log) { error in
       fatal.withLock { $0 = $0 ?? error }

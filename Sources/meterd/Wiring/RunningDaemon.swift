@@ -28,9 +28,7 @@ final class RunningDaemon: Sendable {
     self.daemon = daemon
     // Before the port: a second meterd on the same folder shall hear of the folder.
     try daemon.takeStorage()
-    metrics.registry.addCollector { [weak daemon] in
-      if let daemon { metrics.update(from: daemon.status()) }
-    }
+    metrics.registry.addCollector { [weak daemon] in daemon?.collect() }
     let routes = OperatorRoutes(status: daemon, metrics: metrics)
     if let listen {
       do throws(HTTPServerError) {

@@ -120,6 +120,42 @@ private func fingerprint(_ number: UInt64) -> Fingerprint {
     #expect(table.bytes <= 20_000 * 52)
   }
 
+  /// Where the addresses do not reach it moves once; the content is the same, and so is the order.
+  @Test(arguments: [0, 1 << 20, 1 << 26]) func itGrowsWhereItLiesOrMoves(reserved: Int) {
+    var table = DedupTable(capacity: 4096, growingTo: reserved)
+    for number: UInt64 in 0..<400_000 {
+      if !table.hasRoom(for: 1) {
+        let isMoving = table.bytesWhileGrowing > table.bytes * 2
+        #expect(reserved < 1 << 26 || !isMoving)
+        table.grow()
+      }
+      _ = table.checkOrInsert(fingerprint(number), check: UInt32(number))
+    }
+    table.trim()
+    var entries: [DedupEntry] = []
+    table.forEachSorted { entries.append($0) }
+    #expect(entries.count == 400_000 && table.count == 400_000)
+    #expect(zip(entries, entries.dropFirst()).allSatisfy { DedupEntry.precedes($0, $1) })
+    #expect((0..<400_000).allSatisfy { table.check(of: fingerprint($0)) == UInt32($0) })
+  }
+
+  @Test func runsThatReachTheSpareSlotsOrTheFirstOneMoveWhole() {
+    var table = DedupTable(capacity: 256)
+    let firsts: [UInt64] = [1, 1 << 40, .max, .max - (1 << 50)]
+    var held: [Fingerprint] = []
+    for tail: UInt64 in 0..<120 {
+      for first in firsts { held.append(Fingerprint(first: first &+ (first > 1 << 41 ? 0 : tail), second: tail)) }
+    }
+    for (number, one) in held.enumerated() { _ = table.checkOrInsert(one, check: UInt32(number)) }
+    for _ in 0..<6 {
+      table.grow()
+      #expect(held.enumerated().allSatisfy { table.check(of: $1) == UInt32($0) })
+    }
+    var count = 0
+    table.forEachSorted { _ in count += 1 }
+    #expect(count == held.count)
+  }
+
   @Test func itIsReadInFingerprintOrderEvenWhereRunsAreLong() {
     var table = DedupTable(capacity: 256)
     // The same home for all: the run lies in the spare slots.

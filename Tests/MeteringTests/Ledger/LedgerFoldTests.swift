@@ -30,6 +30,27 @@ struct LedgerFoldTests {
     #expect(ledger.fold.head?.offset == 100)
   }
 
+  @Test("a person's acceptance of a lost ledger is the one record that may come before GENESIS")
+  func lostLedger() throws {
+    var fold = LedgerFold(partition: 3)
+    func entry(_ offset: Int64, _ record: LedgerRecord, nonce: UInt64) -> LedgerEntry {
+      LedgerEntry(
+        offset: offset, appendMilliseconds: 1,
+        bytes: LedgerCodec.encode(record, identity: RecordIdentity(nonce: nonce, sequence: 0)))
+    }
+    let other = Resolve(decision: .stop(reason: "ledger_changed", offset: 0, argument: 0), why: "?")
+    #expect(throws: LedgerFault.self) { try fold.apply(entry(0, .resolve(other), nonce: 4)) }
+    let accepted = Resolve(decision: .stop(reason: "ledger_lost", offset: 0, argument: 0), why: "deleted")
+    #expect(
+      try fold.apply(entry(0, .resolve(accepted), nonce: 5))
+        == .resolvedStop(reason: "ledger_lost", offset: 0, argument: 0))
+    #expect(fold.resolution(reason: "ledger_lost", offset: 0)?.record == 0)
+    #expect(throws: LedgerFault.self) { try fold.apply(entry(1, .owner(Owner(instance: "x")), nonce: 1)) }
+    let genesis = Sample.genesis(Sample.rules(), partition: 3)
+    #expect(try fold.apply(entry(1, .genesis(genesis), nonce: 1)) == .genesis(genesis))
+    #expect(fold.genesisOffset == 1)
+  }
+
   @Test("a nonce works once, the latest OWNER is the owner, and repeats change nothing")
   func owners() throws {
     var ledger = try TestLedger()

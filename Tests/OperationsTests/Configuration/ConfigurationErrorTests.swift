@@ -272,6 +272,11 @@ import Testing
         "meterd.yaml:3: not valid YAML: did not find expected key (while parsing a block mapping)"
       ])
     #expect(
+      problems("kafka: {}\nsinks:\n  - { name: s, secret_key: ${NAME} }\n") == [
+        "meterd.yaml:3: not valid YAML: did not find expected ',' or '}' (while parsing a flow mapping); "
+          + "allowed: inside { } a variable stands in quotes: \"${NAME}\""
+      ])
+    #expect(
       problems(minimal("log: {}\nlog: {}")) == [
         "meterd.yaml:6: the key \"log\" stands twice in one mapping; the first is on line 5"
       ])

@@ -45,6 +45,19 @@ private final class Lines: Sendable {
     #expect(object["remedy"] as? String == "meterd ledger resolve 3")
   }
 
+  @Test func theSameStoryIsToldOnceInTenSeconds() {
+    let lines = Lines()
+    let now = Mutex<Int64>(1_795_265_384_000)
+    let log = Log(now: { now.withLock { $0 } }, write: { lines.append($0) })
+    for _ in 0..<5 { log.emit(.kafkaError(client: "a", code: "_TRANSPORT", message: "down")) }
+    log.emit(.kafkaError(client: "b", code: "_TRANSPORT", message: "down"))
+    log.emit(.kafkaError(client: "a", code: "_TIMED_OUT", message: "down"))
+    #expect(lines.all.count == 3 && !lines.all.contains { $0.contains("repeats") })
+    now.withLock { $0 += 10_000 }
+    for _ in 0..<2 { log.emit(.kafkaError(client: "a", code: "_TRANSPORT", message: "down")) }
+    #expect(lines.all.count == 4 && lines.all.last?.hasSuffix(" repeats=4\n") == true)
+  }
+
   @Test func levelsBelowAreDropped() {
     let lines = Lines()
     let log = log(lines, level: .warning)
@@ -98,8 +111,9 @@ private final class Lines: Sendable {
       .partitionRebuilding(partition: 0, fromOffset: 0, toOffset: 0, why: ""),
       .partitionRecovered(partition: 0, position: 0, head: 0, seconds: 0),
       .partitionStopped(partition: 0, reason: "", offset: 0, detail: "", remedy: ""),
-      .blockedByTransaction(partition: 0, offset: 0, seconds: 0),
-      .conservationBroken(equation: "", sink: nil, imbalance: ""), .ownershipGained(partition: 0, ledgerOffset: 0),
+      .blockedByTransaction(partition: 0, offset: 0),
+      .conservationBroken(partition: 0, equation: "", sink: nil, imbalance: ""),
+      .ownershipGained(partition: 0, ledgerOffset: 0),
       .ownershipLost(partition: 0, why: ""), .cutSealed(partition: 0, from: 0, to: 0, rows: 0),
       .claimSealed(partition: 0, sink: "", claim: 0, rows: 0), .circuitOpened(sink: "", why: "", retrySeconds: 0),
       .circuitClosed(sink: "", openSeconds: 0), .rowParked(sink: "", partition: 0, row: "", reason: ""),

@@ -59,7 +59,7 @@ private struct Fixed: StatusSource {
     let partition = try #require((object["partitions"] as? [[String: Any]])?[2])
     #expect(
       Set(partition.keys) == ["partition", "state", "position", "head", "lag_records", "open_rows", "stop"])
-    #expect(Set(try #require(partition["stop"] as? [String: Any]).keys) == ["reason", "offset", "remedy"])
+    #expect(Set(try #require(partition["stop"] as? [String: Any]).keys) == ["reason", "offset", "detail", "remedy"])
     let sink = try #require((object["sinks"] as? [[String: Any]])?[0])
     #expect(
       Set(sink.keys) == [
@@ -99,7 +99,7 @@ private struct Fixed: StatusSource {
     #expect(stopped.contains("Partition 2 stopped"))
     #expect(
       stopped.contains(
-        "<pre><code>meterd ledger resolve 2 --reason digest_mismatch --why &quot;…&quot; --config /etc/meterd/meterd.yaml</code></pre>"
+        "<pre><code>meterd ledger resolve 2 --reason window_not_retained --why TEXT --config /etc/meterd/meterd.yaml</code></pre>"
       ))
     #expect(stopped.contains("3 rows refused by stripe-live"))
     let open = text(answer("/", SampleStatus.circuitOpen))

@@ -31,8 +31,9 @@ enum SampleStatus {
     status.partitions[2] = .init(
       partition: 2, state: .stopped, position: 18_400_001, head: 18_400_001, lagRecords: 48_211, openRows: 0,
       stop: .init(
-        reason: "digest_mismatch", offset: 18_400_000,
-        remedy: "meterd ledger resolve 2 --reason digest_mismatch --why \"…\" --config /etc/meterd/meterd.yaml"))
+        reason: "window_not_retained", offset: 18_400_000,
+        detail: "the dedup window begins at offset 17200113, the topic at 18000000",
+        remedy: "meterd ledger resolve 2 --reason window_not_retained --why TEXT --config /etc/meterd/meterd.yaml"))
     status.sinks[0].rows.parked = 3
     return status
   }()
@@ -68,8 +69,8 @@ enum SampleStatus {
     status.partitions[40] = .init(
       partition: 40, state: .stopped, position: 11, head: 11, lagRecords: 2_000_000,
       stop: .init(
-        reason: "retention_too_short", offset: 11,
-        remedy: "meterd ledger resolve 40 --reason retention_too_short --why \"…\""))
+        reason: "storage_failed", offset: 11, detail: "no space left for /var/lib/meterd/partition-40 (pwrite)",
+        remedy: "free space or repair the disk under storage.path, then restart meterd"))
     status.partitions[41].state = .draining
     return status
   }()

@@ -1,0 +1,209 @@
+import Foundation
+import Kafka
+import ProviderFakes
+import Testing
+
+extension WholeBinary {
+  /// Stops that a person resolves, each brought about for real; the line that the daemon prints is run as it stands, and
+  /// counting goes on.
+  @Suite("Stops and their ways out") struct StopTests {
+    @Test("records that are deleted before they are counted") func logStartsBeyondHead() throws {
+      try withRig("truncated") { rig, instance, publisher in
+        let head = try killAtHead(instance)
+        try publisher.publish(1_000, isPlain: true)
+        let end = try position(rig, 0)
+        #expect(end > head + 10)
+        try deleteRecords(rig, partition: 0, below: head + 10)
+        let (code, text) = try instance.run(["check", "--config", rig.configurationPath("one")])
+        #expect(code == .exited(65) && text.contains("log_starts_beyond_head"), "\(text)")
+        try instance.start()
+        let stop = try #require(
+          try instance.waitUntilStopped("log_starts_beyond_head", partitions: [0]).first)
+        #expect(stop.offset == head)
+        // What is not stopped cannot be resolved, nor can a stop be taken for another.
+        #expect(try instance.run(resolve(rig, 1, "log_starts_beyond_head")).0 == .exited(64))
+        #expect(try instance.run(resolve(rig, 0, "sink_vanished")).0 == .exited(64))
+        try instance.follow(stop)
+        try waitUntilCounting(instance)
+        try waitUntilRead(instance, beyond: head + 10)
+        try rig.waitUntilConserved(instance)
+        let (_, ledger) = try instance.run(["ledger", "show", "--config", rig.configurationPath("one")])
+        #expect(ledger.contains("accepted_loss=true") && ledger.contains("RESOLVE"), "\(ledger.suffix(2_000))")
+      }
+    }
+
+    @Test("a lost ledger: what is still there is billed again, as the command says") func ledgerLost() throws {
+      try withRig("lost") { rig, instance, publisher in
+        instance.kill()
+        let admin = try Admin(properties: rig.properties)
+        defer { admin.close() }
+        try admin.deleteTopic("\(rig.group).ledger")
+        _ = try poll(seconds: 10) { try admin.topic("\(rig.group).ledger") == nil }
+        try instance.start()
+        let stops = try instance.waitUntilStopped("ledger_lost", partitions: Set(0..<DaemonRig.partitions))
+        #expect(rig.differences(publisher.expected) == [])
+        let before = rig.webhook.effects.keyCount
+        for stop in stops { try instance.follow(stop) }
+        try waitUntilCounting(instance)
+        // Everything a second time, under new keys: twice the usage, and no key with two values.
+        var twice = publisher.expected
+        for (place, units) in publisher.expected.units { twice.add(place.customer, place.feature, units) }
+        try rig.waitUntilExact(twice, seconds: 40, [instance])
+        #expect(rig.webhook.effects.keyCount > before)
+        try rig.waitUntilConserved(instance)
+      }
+    }
+
+    @Test("a window that is no longer retained") func windowNotRetained() throws {
+      try withRig("window") { rig, instance, publisher in
+        let head = try killAtHead(instance)
+        try FileManager.default.removeItem(atPath: instance.storage)
+        try deleteRecords(rig, partition: 0, below: head - 1)
+        try instance.start()
+        let stop = try #require(try instance.waitUntilStopped("window_not_retained", partitions: [0]).first)
+        try instance.follow(stop)
+        try waitUntilCounting(instance)
+        try publisher.publish(200, isPlain: true)
+        try waitUntilRead(instance, beyond: head)
+        try rig.waitUntilConserved(instance)
+      }
+    }
+
+    @Test("a changed configuration, a sink that vanished, and a topic that was re-created") func configuration() throws
+    {
+      try withRig("config", sinks: ["stripe", "webhook"]) { rig, instance, publisher in
+        let all = Set(0..<DaemonRig.partitions)
+        instance.kill()
+        rig.featureLines[1] = "exports: { aggregate: count }"
+        try instance.start()
+        for stop in try instance.waitUntilStopped("configuration_without_version", partitions: all) {
+          try instance.follow(stop)
+        }
+        try waitUntilCounting(instance)
+        rig.stripe.faults.setOutage(.unavailable)
+        try publisher.publish(400, isPlain: true)
+        try instance.waitUntil("rows wait for Stripe") { status in
+          status.sinks.contains { $0.name == "stripe-e2e" && $0.rows.in_flight > 0 }
+        }
+        instance.kill()
+        rig.version = 2
+        rig.sinks = ["webhook"]
+        try instance.start()
+        for stop in try instance.waitUntilStopped("sink_vanished", partitions: [0]) { try instance.follow(stop) }
+        try instance.waitUntil("partition 0 counts again") {
+          $0.partitions.contains { $0.partition == 0 && $0.state == "counting" }
+        }
+        instance.kill()
+        let admin = try Admin(properties: rig.properties)
+        defer { admin.close() }
+        try admin.deleteTopic(rig.topic)
+        _ = try poll(seconds: 10) { try admin.topic(rig.topic) == nil }
+        try admin.createTopic(
+          rig.topic, partitions: DaemonRig.partitions, replicationFactor: 1, configuration: ["retention.ms": "-1"])
+        rig.sinks = ["stripe", "webhook"]
+        rig.version = 3
+        try instance.start()
+        let stop = try #require(
+          try instance.waitUntilStopped("log_ends_before_head", partitions: [0]).first)
+        #expect(stop.remedy.contains("kafka.group"))
+        #expect(try instance.run(resolve(rig, 0, "log_ends_before_head")).0 == .exited(64))
+      }
+    }
+
+    @Test("an open transaction is a state of its own, and its markers are holes that were looked at") func open() throws
+    {
+      try withRig("open") { rig, instance, publisher in
+        var properties = rig.properties
+        properties["transactional.id"] = "\(rig.topic)-hanging"
+        let producer = try Producer(properties: properties) { _ in }
+        defer { producer.close() }
+        try producer.initTransactions()
+        try producer.beginTransaction()
+        try producer.produce(
+          topic: rig.topic, partition: 0, key: Array("cus_0".utf8),
+          value: Array(
+            "{\"idempotencyKey\":\"open-1\",\"customerId\":\"cus_0\",\"featureId\":\"api_calls\",\"amount\":5}".utf8))
+        try producer.flush(timeoutMilliseconds: 10_000)
+        try instance.waitUntil("partition 0 is blocked") {
+          $0.partitions.contains { $0.partition == 0 && $0.state == "blocked_by_transaction" && $0.lag_records > 0 }
+        }
+        #expect(instance.metric("meterd_partition_state", "state=\"blocked_by_transaction\"") == 1)
+        #expect(instance.log.contains("partition.blocked_by_transaction"))
+        try producer.commitTransaction(timeoutMilliseconds: 10_000)
+        try waitUntilCounting(instance)
+        // More, behind the marker.
+        try publisher.publish(100, isPlain: true)
+        var expected = publisher.expected
+        expected.add("cus_0", "api_calls", 5 * ExpectedTotals.one)
+        try rig.waitUntilExact(expected, seconds: 30, [instance])
+        #expect(instance.metric("meterd_offset_holes_total", "kind=\"verified\"") > 0)
+      }
+    }
+
+    // MARK: What they share
+
+    /// A daemon that has billed 2,000 events at one sink, exactly.
+    private func withRig(
+      _ name: String, sinks: Set<String> = ["webhook"], _ body: (DaemonRig, Instance, UsagePublisher) throws -> Void
+    ) throws {
+      let rig = try DaemonRig(name)
+      rig.sinks = sinks
+      let publisher = try UsagePublisher(rig, seed: Surroundings.seed)
+      let instance = try Instance(rig, "one")
+      do {
+        try publisher.publish(2_000)
+        if sinks.contains("stripe") { try publisher.publishRoundingEvents() }
+        try instance.start()
+        try rig.waitUntilExact(publisher.expected, seconds: 60, [instance])
+        try body(rig, instance, publisher)
+        instance.kill()
+      } catch {
+        instance.kill()
+        throw error
+      }
+      publisher.close()
+      try rig.close()
+    }
+
+    private func resolve(_ rig: DaemonRig, _ partition: Int, _ reason: String) -> [String] {
+      [
+        "ledger", "resolve", "\(partition)", "--reason", reason, "--why", "test", "--config",
+        rig.configurationPath("one"), "--yes",
+      ]
+    }
+
+    private func waitUntilCounting(_ instance: Instance) throws {
+      try instance.waitUntil("all partitions count") {
+        $0.ready && $0.partitions.count == Int(DaemonRig.partitions)
+          && $0.partitions.allSatisfy { $0.state == "counting" }
+      }
+    }
+
+    /// Kills the daemon once all is cut; the head of partition 0.
+    private func killAtHead(_ instance: Instance) throws -> Int64 {
+      try instance.waitUntil("all that was read is cut") { status in
+        status.partitions.allSatisfy { $0.lag_records == 0 && $0.position == $0.head }
+      }
+      defer { instance.kill() }
+      return try #require(instance.status()?.partitions.first { $0.partition == 0 }).head
+    }
+
+    private func waitUntilRead(_ instance: Instance, beyond offset: Int64) throws {
+      try instance.waitUntil("partition 0 is counted beyond \(offset)") { status in
+        status.partitions.contains { $0.partition == 0 && $0.head > offset && $0.lag_records == 0 }
+      }
+    }
+
+    private func position(_ rig: DaemonRig, _ partition: Int32) throws -> Int64 {
+      let admin = try Admin(properties: rig.properties)
+      defer { admin.close() }
+      return try admin.watermarks(topic: rig.topic, partition: partition).high
+    }
+
+    private func deleteRecords(_ rig: DaemonRig, partition: Int32, below: Int64) throws {
+      let admin = try Admin(properties: rig.properties)
+      defer { admin.close() }
+      _ = try admin.deleteRecords(topic: rig.topic, before: [partition: below])
+    }
+  }
+}
