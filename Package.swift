@@ -65,16 +65,18 @@ let package = Package(
     tests("ArchitectureTests", []),
     tests("KafkaTests", ["Kafka"]),
     tests("LMDBTests", ["LMDB"]),
-    tests("HTTPTests", ["HTTP"]),
+    // What tests of several rooms need.
+    .target(name: "TestSupport", dependencies: ["HTTP"], path: "Tests/TestSupport", swiftSettings: swiftSettings),
+    tests("HTTPTests", ["HTTP", "TestSupport"]),
     tests("MeteringTests", ["Metering"]),
     tests("StorageTests", ["Storage", "Metering", "LMDB"]),
-    tests("BillingTests", ["Billing", "Metering", "HTTP", "ProviderFakes"]),
+    tests("BillingTests", ["Billing", "Metering", "HTTP", "ProviderFakes", "TestSupport"]),
     tests("DaemonTests", ["Daemon", "Metering", "Storage", "Billing", "Kafka", "HTTP", "ProviderFakes"]),
     .testTarget(
       name: "OperationsTests",
       dependencies: ["Operations", "Daemon", "Metering", "Billing", "Kafka", "HTTP", "meterd"],
       swiftSettings: swiftSettings + [.define("COMMAND_LINE_TESTS")]),
-    tests("ProviderFakesTests", ["ProviderFakes", "HTTP"]),
+    tests("ProviderFakesTests", ["ProviderFakes", "HTTP", "TestSupport"]),
     tests("Simulation", ["Metering", "Billing", "Storage"]),
     tests("EndToEndTests", ["Kafka", "HTTP", "ProviderFakes", "Metering"]),
   ]

@@ -5,28 +5,24 @@ enum CalendarText {
     let days = floorDivide(unixMilliseconds, 86_400_000)
     let rest = unixMilliseconds - days * 86_400_000
     let (year, month, day) = date(daysSince1970: days)
-    func put(_ value: Int64, _ width: Int) {
-      var place: Int64 = 1
-      for _ in 1..<width { place *= 10 }
-      while place > 0 {
-        out.append(UInt8(ascii: "0") + UInt8(value / place % 10))
-        place /= 10
+    withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 24) { text in
+      func put(_ value: Int64, at place: Int, _ width: Int, then end: StaticString) {
+        var rest = value
+        for digit in stride(from: place + width - 1, through: place, by: -1) {
+          text[digit] = UInt8(ascii: "0") + UInt8(truncatingIfNeeded: rest % 10)
+          rest /= 10
+        }
+        text[place + width] = end.utf8Start.pointee
       }
+      put(year, at: 0, 4, then: "-")
+      put(month, at: 5, 2, then: "-")
+      put(day, at: 8, 2, then: "T")
+      put(rest / 3_600_000, at: 11, 2, then: ":")
+      put(rest / 60_000 % 60, at: 14, 2, then: ":")
+      put(rest / 1_000 % 60, at: 17, 2, then: ".")
+      put(rest % 1_000, at: 20, 3, then: "Z")
+      out.append(contentsOf: text)
     }
-    put(year, 4)
-    out.append(UInt8(ascii: "-"))
-    put(month, 2)
-    out.append(UInt8(ascii: "-"))
-    put(day, 2)
-    out.append(UInt8(ascii: "T"))
-    put(rest / 3_600_000, 2)
-    out.append(UInt8(ascii: ":"))
-    put(rest / 60_000 % 60, 2)
-    out.append(UInt8(ascii: ":"))
-    put(rest / 1_000 % 60, 2)
-    out.append(UInt8(ascii: "."))
-    put(rest % 1_000, 3)
-    out.append(UInt8(ascii: "Z"))
   }
 
   /// Unix seconds of an HTTP date in any of its three forms (RFC 9110, section 5.6.7); nil for anything else.

@@ -12,27 +12,39 @@ struct JSONWriter {
 
   mutating func raw(_ text: some Sequence<UInt8>) { bytes.append(contentsOf: text) }
 
-  mutating func number(_ value: Int64) { bytes.append(contentsOf: String(value).utf8) }
+  mutating func number(_ value: Int64) { DecimalDigits.append(value, to: &bytes) }
 
   /// A string of valid UTF-8.
-  mutating func string(_ text: some Sequence<UInt8>) {
+  mutating func string(_ text: [UInt8]) { text.withUnsafeBufferPointer { string($0) } }
+
+  mutating func string(_ text: String) {
+    var text = text
+    text.withUTF8 { string($0) }
+  }
+
+  private mutating func string(_ text: UnsafeBufferPointer<UInt8>) {
     bytes.append(UInt8(ascii: "\""))
-    for byte in text {
-      switch byte {
-      case UInt8(ascii: "\""), UInt8(ascii: "\\"):
-        bytes.append(UInt8(ascii: "\\"))
-        bytes.append(byte)
-      case 0..<0x20:
+    // Up to the next byte that needs an escape all is copied at once; mostly there is none.
+    var start = 0
+    for (place, byte) in text.enumerated() where Self.needsEscape(byte) {
+      bytes.append(contentsOf: text[start..<place])
+      start = place + 1
+      if byte < 0x20 {
         raw("\\u00")
         bytes.append(Self.digits[Int(byte >> 4)])
         bytes.append(Self.digits[Int(byte & 15)])
-      default: bytes.append(byte)
+      } else {
+        bytes.append(UInt8(ascii: "\\"))
+        bytes.append(byte)
       }
     }
+    bytes.append(contentsOf: text[start...])
     bytes.append(UInt8(ascii: "\""))
   }
 
-  mutating func string(_ text: String) { string(text.utf8) }
+  private static func needsEscape(_ byte: UInt8) -> Bool {
+    byte < 0x20 || byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "\\")
+  }
 
   /// The dimensions as one object.
   mutating func dimensions(_ dimensions: [RowDimension]) {

@@ -22,21 +22,32 @@ enum FakeEntry {
   case refused(ServerResponse, outcome: String)
 }
 
-/// The server of a fake: draws each request's fate, keeps the order of effect, wait and reply, and serves the admin paths.
-final class FakeHost: Sendable {
+/// The server of a fake, with all that fakes have in common: draws each request's fate, keeps the order of effect, wait and reply, and serves the admin paths.
+public final class FakeHost: Sendable {
   let effects: EffectLedger
   let faults: FaultInjector
-  let clock: @Sendable () -> Int64
+  private let rules: any ProviderRules
+  private let clock: @Sendable () -> Int64
   private let latency: Duration
   private let hold: (@Sendable (_ complete: @escaping @Sendable () -> Void) -> Void)?
   private let server = Locked<HTTPServer?>(nil)
   /// Answers that an outage withholds: kept, since a dropped responder answers by itself.
   private let withheld = Locked<[Responder]>([])
 
-  init(_ options: FakeServerOptions) throws(RecordFileError) {
+  /// A host that does not serve yet, and the rules that it keeps; `makeRules` is given where they book, and their clock.
+  static func make<Rules: ProviderRules>(
+    _ options: FakeServerOptions, _ makeRules: (EffectLedger, @escaping @Sendable () -> Int64) -> Rules
+  ) throws(RecordFileError) -> (host: FakeHost, rules: Rules) {
     var record: RecordFile?
     if let path = options.recordFile { record = try RecordFile(path: path) }
-    effects = EffectLedger(record: record)
+    let effects = EffectLedger(record: record)
+    let rules = makeRules(effects, options.clock)
+    return (FakeHost(options, effects, rules), rules)
+  }
+
+  private init(_ options: FakeServerOptions, _ effects: EffectLedger, _ rules: any ProviderRules) {
+    self.effects = effects
+    self.rules = rules
     faults = FaultInjector(options.faults)
     clock = options.clock
     latency = options.latency
@@ -45,7 +56,7 @@ final class FakeHost: Sendable {
 
   var port: Int { server.withLock { $0?.port ?? 0 } }
 
-  func start(listen: String, _ rules: any ProviderRules) throws(HTTPServerError) {
+  func start(listen: String) throws(HTTPServerError) {
     let started = try HTTPServer(listen: listen, options: HTTPServerOptions(maxBodyBytes: 16 << 20)) {
       [self] request, responder in handle(request, responder, rules)
     }

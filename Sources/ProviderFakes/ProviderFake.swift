@@ -39,24 +39,25 @@ public struct FakeServerOptions: Sendable {
 /// `GET /_fake/effects?key=K`, `POST /_fake/outage` `{"on": true, "mode": "unavailable"}` and `POST /_fake/faults`
 /// `{"spec": "…"}`.
 public protocol ProviderFake: AnyObject, Sendable {
-  /// Begins to serve on `host:port`; port 0 lets the system choose.
-  func start(listen: String) throws(HTTPServerError)
-  /// The port that it serves on; 0 while it does not.
-  var port: Int { get }
-  /// Refuses connections from now on; what it booked stays.
-  func stop()
-  /// What it has booked.
-  func totals() -> [FakeTotal]
-  /// All that it has seen.
-  var effects: EffectLedger { get }
-  /// What goes wrong: to be changed while it runs.
-  var faults: FaultInjector { get }
+  /// Its server, which keeps its rules.
+  var host: FakeHost { get }
 }
 
 extension ProviderFake {
+  /// Begins to serve on `host:port`; port 0 lets the system choose.
+  public func start(listen: String) throws(HTTPServerError) { try host.start(listen: listen) }
+  /// The port that it serves on; 0 while it does not.
+  public var port: Int { host.port }
+  /// Refuses connections from now on; what it booked stays.
+  public func stop() { host.stop() }
+  /// What it has booked.
+  public func totals() -> [FakeTotal] { effects.totals() }
+  /// All that it has seen.
+  public var effects: EffectLedger { host.effects }
+  /// What goes wrong: to be changed while it runs.
+  public var faults: FaultInjector { host.faults }
   /// Where it serves, for a sink's base URL.
   public var baseURL: String { "http://127.0.0.1:\(port)" }
-  public func totals() -> [FakeTotal] { effects.totals() }
 }
 
 /// The fakes by their provider's name in a configuration.

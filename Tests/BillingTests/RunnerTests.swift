@@ -4,6 +4,7 @@ import HTTP
 import Metering
 import ProviderFakes
 import Synchronization
+import TestSupport
 import Testing
 
 /// A partition's ledger that answers a runner: SENDINGs stand at once; outcomes are kept.
@@ -196,13 +197,8 @@ struct StripeMockTests {
   func shape() async throws {
     let path = try #require(environment("METERD_TEST_STRIPE_MOCK"))
     let port = Int.random(in: 20_000..<40_000)
-    let process = Process()
-    process.executableURL = URL(fileURLWithPath: path)
-    process.arguments = ["-http-port", String(port)]
-    process.standardOutput = FileHandle.nullDevice
-    process.standardError = FileHandle.nullDevice
-    try process.run()
-    defer { process.terminate() }
+    let process = try ChildProcess(path, ["-http-port", String(port)])
+    defer { process.kill() }
     let client = try HTTPClient()
     defer { client.close() }
     let base = "http://127.0.0.1:\(port)"

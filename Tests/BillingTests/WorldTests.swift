@@ -1,4 +1,5 @@
 import Billing
+import TestSupport
 import Testing
 
 /// METERD_TEST_SEEDS raises the number of seeds; each failure names its seed.

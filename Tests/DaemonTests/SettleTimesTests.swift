@@ -52,13 +52,4 @@ import Testing
     times.claimed(sink: "a", claim: 1, throughCut: 5_000, rows: 1)
     #expect(times.seconds(sink: "a", claim: 1, now: 10_000) == nil)
   }
-
-  @Test func aClientThatRepeatsItselfIsHeardOnceAMinute() {
-    let errors = RepeatedErrors()
-    #expect(errors.note("_TRANSPORT", now: 0) == 0)
-    #expect(errors.note("_TRANSPORT", now: 500) == nil)
-    #expect(errors.note("_SSL", now: 600) == 0)
-    #expect(errors.note("_TRANSPORT", now: 59_999) == nil)
-    #expect(errors.note("_TRANSPORT", now: 60_000) == 2)
-  }
 }

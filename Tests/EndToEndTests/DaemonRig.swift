@@ -9,7 +9,8 @@ final class DaemonRig {
   let topic: String
   let group: String
   let folder: String
-  let servers: String
+  /// The brokers: Kafka's that all tests share, unless a test has its own.
+  var servers: String
   let stripe: StripeFake
   let webhook: WebhookFake
   let client: HTTPClient

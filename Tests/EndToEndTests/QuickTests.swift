@@ -69,28 +69,17 @@ extension WholeBinary {
     @Test("check: credentials that the broker refuses are 78, and an old library's SCRAM is named") func credentials()
       throws
     {
-      guard let script = Surroundings.kafkaScript else {
-        return note("refused credentials were not tried: METERD_TEST_KAFKA_SCRIPT is not set")
-      }
       let rig = try DaemonRig("sasl", createTopic: false)
-      let folder = "\(rig.folder)/kafka"
-      let port = try freePort()
-      func control(_ words: [String]) throws -> MeterdProcess.End {
-        try MeterdProcess(
-          words: [script] + words, environment: ["KAFKA_DIR": folder, "KAFKA_HEAP": "256m"],
-          logPath: "\(rig.folder)/kafka.log"
-        ).wait(seconds: 90)
+      guard let kafka = try OwnKafka(["--tls", "--sasl"]) else {
+        note("refused credentials were not tried: METERD_TEST_KAFKA_SCRIPT is not set")
+        return try rig.close()
       }
-      guard try control(["up", "--tls", "--sasl", "--port", "\(port)"]) == .exited(0) else {
-        throw EndToEndFailure(description: "no broker with TLS: \(MeterdProcess.tail("\(rig.folder)/kafka.log"))")
-      }
-      defer { _ = try? control(["down"]) }
       func check(_ mechanism: String, _ password: String) throws -> (MeterdProcess.End, String) {
         rig.kafkaLines = [
-          "properties:", "  security.protocol: SASL_SSL", "  ssl.ca.location: \(folder)/tls/ca.pem",
+          "properties:", "  security.protocol: SASL_SSL", "  ssl.ca.location: \(kafka.folder)/tls/ca.pem",
           "  sasl.mechanism: \(mechanism)", "  sasl.username: meterd", "  sasl.password: \(password)",
         ]
-        return try self.check(rig, servers: "127.0.0.1:\(port)", startTimeout: "15s")
+        return try self.check(rig, servers: kafka.servers, startTimeout: "15s")
       }
       let (refused, why) = try check("PLAIN", "wrong-password")
       #expect(refused == .exited(78), "\(why)")

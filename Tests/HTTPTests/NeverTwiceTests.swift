@@ -1,4 +1,5 @@
 import HTTP
+import TestSupport
 import Testing
 
 /// A provider that books a request and then closes the connection without a reply must not get that request again

@@ -1,5 +1,6 @@
 import Foundation
 import HTTP
+import TestSupport
 import Testing
 
 /// Against OpenSSL's own test server, with a certificate that nobody has signed.

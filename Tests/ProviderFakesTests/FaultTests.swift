@@ -1,6 +1,7 @@
 import Foundation
 import HTTP
 import ProviderFakes
+import TestSupport
 import Testing
 
 @Suite struct FaultTests {

@@ -1,6 +1,7 @@
 import Foundation
 import HTTP
 import ProviderFakes
+import TestSupport
 import Testing
 
 @Suite struct StripeFakeTests {
@@ -139,16 +140,19 @@ import Testing
     // Calls of cus_1 are held until the test lets them go.
     let held = Locked<[@Sendable () -> Void]>([])
     let isHolding = Locked(true)
+    let arrived = Latch()
     func make(_ options: FakeServerOptions) throws -> StripeFake {
       var options = options
       options.hold = { complete in
-        if isHolding.withLock({ $0 }) { held.withLock { $0.append(complete) } } else { complete() }
+        guard isHolding.withLock({ $0 }) else { return complete() }
+        held.withLock { $0.append(complete) }
+        arrived.open()
       }
       return try StripeFake(server: options)
     }
     try await withFake(make) { fake, client, _ in
       async let first = client.send(stripeEvent(fake, [("identifier", "a")]))
-      while held.withLock({ $0.isEmpty }) { await Task.yield() }
+      await arrived.wait()
       let second = await client.send(stripeEvent(fake, [("identifier", "b")]))
       #expect(second.status == 429)
       #expect(second.error["code"] == "lock_timeout")

@@ -1,11 +1,8 @@
 import Foundation
 import HTTP
 import ProviderFakes
+import TestSupport
 import Testing
-
-private func environment(_ name: String) -> String? {
-  ProcessInfo.processInfo.environment[name].flatMap { $0.isEmpty ? nil : $0 }
-}
 
 /// The fake against Stripe's own mock server, and against what Stripe's SDKs were recorded to send.
 @Suite struct StripeRealityTests {

@@ -1,21 +1,9 @@
 import Foundation
 import HTTP
 import ProviderFakes
-
-extension HTTPClient {
-  func send(_ request: HTTPRequest) async -> HTTPResult {
-    await withCheckedContinuation { continuation in send(request) { continuation.resume(returning: $0) } }
-  }
-}
+import TestSupport
 
 extension HTTPResult {
-  var response: HTTPResponse? {
-    if case .response(let response) = self { response } else { nil }
-  }
-  var failure: HTTPFailure.Kind? {
-    if case .failure(let failure) = self { failure.kind } else { nil }
-  }
-  var status: Int? { response?.status }
   /// The reply's JSON object.
   var json: [String: Any] {
     (try? JSONSerialization.jsonObject(with: Data(response?.body ?? []))) as? [String: Any] ?? [:]
@@ -57,7 +45,7 @@ func total(_ fake: any ProviderFake, _ customer: String, _ meter: String) -> Str
   fake.totals().first { $0.customer == customer && $0.meter == meter }?.value.description
 }
 
-/// A Stripe meter event as an SDK would send it.
+/// A Stripe meter event as an SDK would send it. No test waits for its time-out: it only ends what hangs.
 func stripeEvent(
   _ fake: StripeFake, key: String = "sk_test_1", _ changes: [(String, String?)] = [], headers: [(String, String)] = []
 ) -> HTTPRequest {
@@ -72,7 +60,7 @@ func stripeEvent(
   return HTTPRequest(
     method: "POST", url: fake.baseURL + "/v1/billing/meter_events",
     headers: [("Authorization", "Bearer " + key), ("Content-Type", "application/x-www-form-urlencoded")] + headers,
-    body: FormEncoding.encode(pairs, bareBrackets: true), timeout: .seconds(10))
+    body: FormEncoding.encode(pairs, bareBrackets: true), timeout: .seconds(300))
 }
 
 func stripeGet(_ fake: StripeFake, _ path: String) -> HTTPRequest {

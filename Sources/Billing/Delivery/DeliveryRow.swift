@@ -49,10 +49,10 @@ struct DeliveryRow: Equatable {
   // All below: only while the row is not gone.
 
   var partition: PartitionDelivery {
-    guard isCurrent, let source = record.pointee.source else {
+    guard isCurrent, let partition = record.pointee.partition else {
       preconditionFailure("a row that is gone has no partition")
     }
-    return source.partition
+    return partition
   }
   var reference: RowReference { record.pointee.reference }
   var timestampMilliseconds: Int64 { record.pointee.timestampMilliseconds }
@@ -115,7 +115,7 @@ struct DeliveryRow: Equatable {
     let reference = record.pointee.reference
     return RowOrder(
       timestampMilliseconds: record.pointee.timestampMilliseconds,
-      partition: record.pointee.partition,
+      partition: record.pointee.partitionNumber,
       row: reference.row, claim: reference.claim)
   }
 
@@ -141,7 +141,9 @@ private final class Trouble {
 /// A row's fields. Touched through ``DeliveryRow`` only.
 private struct RowRecord {
   var generation: UInt32 = 0
-  var partition: Int32 = 0
+  var partitionNumber: Int32 = 0
+  /// Kept alive by `source`.
+  unowned(unsafe) var partition: PartitionDelivery?
   var reference = RowReference(claim: 0, row: 0)
   var timestampMilliseconds: Int64 = 0
   var notBefore: Int64 = 0
@@ -207,7 +209,8 @@ final class RowPool {
   ) -> DeliveryRow {
     if free.isEmpty { grow() }
     let record = free.removeLast()
-    record.pointee.partition = source.partition.number
+    record.pointee.partitionNumber = source.partition.number
+    record.pointee.partition = source.partition
     record.pointee.reference = reference
     record.pointee.timestampMilliseconds = timestampMilliseconds
     record.pointee.notBefore = 0
@@ -233,6 +236,7 @@ final class RowPool {
     row.record.pointee.stage = .gone
     let source = row.record.pointee.source
     source?.live -= 1
+    row.record.pointee.partition = nil
     row.record.pointee.source = nil
     row.record.pointee.lane = nil
     row.record.pointee.trouble = nil

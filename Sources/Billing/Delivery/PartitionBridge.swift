@@ -7,15 +7,21 @@ extension SinkRow {
   public init(_ ledgerRow: LedgerRow) {
     var doubt: Doubt?
     if case .inDoubt(let attempts) = ledgerRow.state { doubt = Doubt(attempts) }
-    let row = ledgerRow.row
     self.init(
-      reference: ledgerRow.reference, key: ledgerRow.key, customer: row.customer, meter: row.meter,
-      dimensions: (NamedDimensions.decode(row.dimensions) ?? []).compactMap {
-        RowDimension(name: $0.name, value: $0.value)
-      },
-      value: row.value, timestampMilliseconds: row.timestampMilliseconds, events: row.events,
-      doubt: doubt,
+      reference: ledgerRow.reference, key: ledgerRow.key, row: ledgerRow.row, doubt: doubt,
       mayBeKnown: ledgerRow.hasEarlierAttempts)
+  }
+
+  init(reference: RowReference, key: String, row: ClaimRow, doubt: Doubt? = nil, mayBeKnown: Bool = false) {
+    self.init(
+      reference: reference, key: key, customer: row.customer, meter: row.meter,
+      dimensions: row.dimensions.isEmpty ? [] : Self.dimensions(row.dimensions), value: row.value,
+      timestampMilliseconds: row.timestampMilliseconds, events: row.events, doubt: doubt, mayBeKnown: mayBeKnown)
+  }
+
+  /// A claim's rows have names and values: `ClaimBuilder` has put them so.
+  private static func dimensions(_ bytes: [UInt8]) -> [RowDimension] {
+    (NamedDimensions.decode(bytes) ?? []).compactMap { RowDimension(name: $0.name, value: $0.value) }
   }
 }
 

@@ -30,7 +30,7 @@ public enum SinkAction: Sendable {
 public enum SinkEvent: Hashable, Sendable {
   case circuitOpened(reason: String, untilElapsed: Int64)
   case circuitProbing(Int32, RowReference)
-  case circuitClosed
+  case circuitClosed(openMilliseconds: Int64)
   /// The provider asked for a pause of the whole sink.
   case rateLimited(untilElapsed: Int64)
   case unauthorized(code: String)

@@ -11,7 +11,7 @@ extension SinkMachine {
     circuitFailures = 0
     probe = nil
     probeIsFresh = false
-    emit(.circuitClosed)
+    emit(.circuitClosed(openMilliseconds: now - circuitOpenedAt))
   }
 
   /// A request failed in a way that says nothing of its rows. Requests with different first rows have to fail one after
@@ -27,6 +27,7 @@ extension SinkMachine {
   }
 
   func openCircuit(reason: String, waitMilliseconds: Int64?) {
+    if circuit == .closed { circuitOpenedAt = now }
     circuitFailures += 1
     let until = now + max(backoff.wait(failure: circuitFailures), waitMilliseconds ?? 0)
     circuit = .open(until: until)

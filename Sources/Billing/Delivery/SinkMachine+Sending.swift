@@ -104,13 +104,8 @@ extension SinkMachine {
       }
       guard now >= pausedUntil, inFlight.count < concurrency else { break }
       guard hasTokens(for: batch) else {
-        blockedSince = blockedSince ?? now
         startWake = tokenWait(batch)
         break
-      }
-      if let since = blockedSince {
-        rateLimitWaitMilliseconds += now - since
-        blockedSince = nil
       }
       granted.popFirst()
       start(batch, grant)

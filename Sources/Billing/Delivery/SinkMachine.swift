@@ -50,14 +50,16 @@ public final class SinkMachine {
   var rateLimitings = 0
   /// The back-offs drawn for the reply at hand, by failure: rows that fail together are tried together.
   var drawnWaits: [Int: Int64] = [:]
-  var blockedSince: Int64?
-  var rateLimitWaitMilliseconds: Int64 = 0
+  /// Whether rows waited for a rate, at the end of the last input.
+  private var isHeldByRates = false
+  private var rateLimitWaitMilliseconds: Int64 = 0
   /// When planning may find a token.
   var planWake: Int64?
   var startWake: Int64?
 
   var circuit = Circuit.closed
   var circuitFailures = 0
+  var circuitOpenedAt: Int64 = 0
   /// The first rows of the requests that failed since the last success.
   var failingRows: [DeliveryRow] = []
   var probe: DeliveryRow?
@@ -110,6 +112,7 @@ public final class SinkMachine {
 
   /// Takes one input. `now` never runs backwards; a smaller one counts as the last one.
   public func handle(_ input: SinkInput, now: Int64) {
+    if isHeldByRates { rateLimitWaitMilliseconds += max(0, now - self.now) }
     self.now = max(self.now, now)
     switch input {
     case .partitionOpened(let number, let rows, let anchor):
@@ -131,6 +134,15 @@ public final class SinkMachine {
     case .tick: break
     }
     advance()
+    isHeldByRates = waitsForRates
+  }
+
+  /// Whether rows could be sent but for the contract's rates, or a pause that the provider asked for.
+  private var waitsForRates: Bool {
+    guard account != nil, circuit == .closed, !ready.isEmpty || !granted.isEmpty else { return false }
+    if now < pausedUntil { return true }
+    for index in buckets.indices where !buckets[index].canTake(1, now: now) { return true }
+    return false
   }
 
   /// The actions since the last call, in order.

@@ -54,7 +54,9 @@ extension SinkRows.Part {
 
   subscript(_ number: Int) -> SinkRow {
     switch self {
-    case .claim(let rows): SinkRow(rows[number])
+    case .claim(let rows):
+      rows.isFresh(number)
+        ? SinkRow(reference: reference(number), key: rows.key(number), row: rows.row(number)) : SinkRow(rows[number])
     case .made(let rows): rows[number]
     }
   }

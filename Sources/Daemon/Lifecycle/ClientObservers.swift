@@ -1,5 +1,4 @@
 internal import Kafka
-internal import Synchronization
 
 /// What the daemon's Kafka clients report beside their calls: errors as log lines, statistics as metrics, each under the
 /// name of what the client is for.
@@ -12,13 +11,12 @@ struct ClientObservers: Sendable {
 
   /// The observer of the clients that are for `role`; of those at most one produces and one consumes.
   func observer(_ role: String) -> ClientObserver {
-    let repeats = RepeatedErrors()
-    return ClientObserver(
+    ClientObserver(
       error: { [log] error in
         if error.isFatal {
           log.emit(.kafkaFatal(client: role, code: error.name, message: error.description))
-        } else if let before = repeats.note(error.name, now: Clock.elapsedMilliseconds()) {
-          log.emit(.kafkaError(client: role, code: error.name, message: error.description, before: before))
+        } else {
+          log.emit(.kafkaError(client: role, code: error.name, message: error.description))
         }
       },
       statistics: { [log, kafka = metrics.kafka] json in
@@ -28,24 +26,6 @@ struct ClientObservers: Sendable {
           log.emit(.kafkaError(client: role, code: error.name, message: error.description))
         }
       })
-  }
-}
-
-/// A client says the same twice a second for as long as it lasts: it is told once a minute, with how often it was said.
-final class RepeatedErrors: Sendable {
-  private let said = Mutex<[String: (at: Int64, since: Int)]>([:])
-  static let quietMilliseconds: Int64 = 60_000
-
-  /// How often this error was passed over since it was told last; nil where it is to be passed over again.
-  func note(_ name: String, now: Int64) -> Int? {
-    said.withLock { said in
-      if let last = said[name], now - last.at < Self.quietMilliseconds {
-        said[name]?.since += 1
-        return nil
-      }
-      defer { said[name] = (now, 0) }
-      return said[name]?.since ?? 0
-    }
   }
 }
 

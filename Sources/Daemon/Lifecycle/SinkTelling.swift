@@ -12,7 +12,8 @@ struct SinkTelling: Sendable {
     case .circuitOpened(let reason, let until):
       let wait = Double(max(0, until - Clock.elapsedMilliseconds())) / 1_000
       log.emit(.circuitOpened(sink: name, why: reason, retrySeconds: wait))
-    case .circuitClosed: log.emit(.circuitClosed(sink: name, openSeconds: 0))
+    case .circuitClosed(let milliseconds):
+      log.emit(.circuitClosed(sink: name, openSeconds: Double(milliseconds) / 1_000))
     case .circuitProbing, .rowsVoided, .batchSplit: log.emit(.sinkDetail(name, "\(event)"))
     case .rateLimited(let until):
       log.emit(.sinkRateLimited(name, seconds: Double(max(0, until - Clock.elapsedMilliseconds())) / 1_000))
@@ -46,12 +47,21 @@ struct SinkTelling: Sendable {
   private static func name(_ row: RowReference) -> String { "\(row.claim).\(row.row)" }
 
   private static func status(_ text: String) -> SinkStatusLabels.Status {
-    let known: [SinkStatusLabels.Status] = [
-      .success, .redirect, .clientError, .tooManyRequests, .serverError, .timeout, .reset, .refused, .unresolved, .tls,
-      .garbage,
-    ]
     if let code = Int(text) { return SinkStatusLabels.Status(httpStatus: code) }
-    return known.first { $0.text == text } ?? .other
+    switch text {
+    case "2xx": return .success
+    case "3xx": return .redirect
+    case "4xx": return .clientError
+    case "5xx": return .serverError
+    case "timeout": return .timeout
+    // To the one who sends, a connection that was closed before the reply and one that was reset are the same.
+    case "reset", "closed": return .reset
+    case "connect": return .refused
+    case "dns": return .unresolved
+    case "tls": return .tls
+    case "malformed_reply": return .garbage
+    default: return .other
+    }
   }
 }
 
@@ -62,13 +72,13 @@ extension LogEvent {
   static func sinkRateLimited(_ sink: String, seconds: Double) -> LogEvent {
     LogEvent(
       "sink.rate_limited", .info, "the provider asks for a pause",
-      [("sink", .string(sink)), ("seconds", .number(seconds))])
+      [("sink", .string(sink)), ("seconds", .number(seconds))], story: sink)
   }
   static func sinkUnauthorized(_ sink: String, code: String) -> LogEvent {
     LogEvent(
       "sink.unauthorized", .error,
       "the provider refuses the credentials (\(code)): put right the sink's key and restart",
-      [("sink", .string(sink)), ("code", .string(code))])
+      [("sink", .string(sink)), ("code", .string(code))], story: "\(sink) \(code)")
   }
   static func rowDeferred(_ sink: String, partition: Int32, row: String, failures: Int, code: String) -> LogEvent {
     LogEvent(
@@ -91,6 +101,6 @@ extension LogEvent {
   static func sinkRequestFailed(_ sink: String, code: String, detail: String) -> LogEvent {
     LogEvent(
       "sink.request_failed", .info, "a request had no reply: \(detail)",
-      [("sink", .string(sink)), ("code", .string(code))])
+      [("sink", .string(sink)), ("code", .string(code))], story: "\(sink) \(code)")
   }
 }

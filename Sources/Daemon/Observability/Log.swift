@@ -46,14 +46,24 @@ public struct LogEvent: Sendable {
   public let message: String
   /// In the order in which they are printed.
   public let fields: [(name: StaticString, value: LogValue)]
+  /// What makes two of these events the same story: of those that have it in common, one in ten seconds is written, and
+  /// says how many were not. nil: each is written.
+  public let story: String?
 
   public init(
-    _ name: StaticString, _ level: LogLevel, _ message: String, _ fields: [(StaticString, LogValue)] = []
+    _ name: StaticString, _ level: LogLevel, _ message: String, _ fields: [(StaticString, LogValue)] = [],
+    story: String? = nil
   ) {
+    self.story = story
     self.name = name
     self.level = level
     self.message = message
     self.fields = fields.map { (name: $0.0, value: $0.1) }
+  }
+
+  /// The same event, which also says how many like it were not written.
+  fileprivate func with(untold: Int64) -> LogEvent {
+    LogEvent(name, level, message, fields.map { ($0.name, $0.value) } + [("repeats", .integer(untold))])
   }
 }
 
@@ -71,6 +81,30 @@ public final class Log: Sendable {
   /// A closure that itself is a mutex's value would grow a thunk with every access.
   private struct Output { var write: @Sendable ([UInt8]) -> Void }
   private let output: Mutex<Output>
+  private let stories = Mutex(Stories())
+
+  /// What was told lately, so that a broker that is away for an hour does not fill the disk.
+  private struct Stories {
+    private static let pauseMilliseconds: Int64 = 10_000
+    private static let most = 1_000
+    private struct Told {
+      var at: Int64
+      var untold: Int64
+    }
+    private var told: [String: Told] = [:]
+
+    /// Whether to tell it now, and how often it was not told since the last time; nil: not now.
+    mutating func tell(_ key: String, now: Int64) -> Int64? {
+      if let last = told[key], now >= last.at, now - last.at < Self.pauseMilliseconds {
+        told[key]?.untold += 1
+        return nil
+      }
+      let untold = told[key]?.untold ?? 0
+      if told.count >= Self.most { told = told.filter { now - $0.value.at < Self.pauseMilliseconds } }
+      told[key] = Told(at: now, untold: 0)
+      return untold
+    }
+  }
 
   /// A log.
   ///
@@ -99,7 +133,14 @@ public final class Log: Sendable {
   /// Writes one event.
   public func emit(_ event: LogEvent) {
     guard isEnabled(event.level) else { return }
-    let time = Timestamp.rfc3339(milliseconds: now())
+    let now = now()
+    var event = event
+    if let story = event.story {
+      let untold = stories.withLock { $0.tell("\(event.name) \(story)", now: now) }
+      guard let untold else { return }
+      if untold > 0 { event = event.with(untold: untold) }
+    }
+    let time = Timestamp.rfc3339(milliseconds: now)
     let line = format == .json ? json(event, time: time) : text(event, time: time)
     output.withLock { $0.write(Array(line.utf8)) }
   }

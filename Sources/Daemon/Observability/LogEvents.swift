@@ -44,12 +44,10 @@ extension LogEvent {
 // MARK: Kafka
 
 extension LogEvent {
-  /// `before` is how often the client said the same since that was told last.
-  public static func kafkaError(client: String, code: String, message: String, before: Int = 0) -> LogEvent {
+  public static func kafkaError(client: String, code: String, message: String) -> LogEvent {
     LogEvent(
       "kafka.error", .warning, "the Kafka client reported an error; it tries again by itself: \(message)",
-      [("client", .string(client)), ("code", .string(code))]
-        + (before > 0 ? [("repeats", .integer(Int64(before)))] : []))
+      [("client", .string(client)), ("code", .string(code))], story: "\(client) \(code)")
   }
 
   public static func kafkaFatal(client: String, code: String, message: String) -> LogEvent {

@@ -28,7 +28,7 @@ public struct ClaimContent: Hashable, Sendable {
 ///
 /// Lifecycle: one `init`, ``add(cut:payloads:features:map:)`` for each cut in order, one ``finish()``.
 public struct ClaimBuilder {
-  private struct Key: Hashable {
+  private struct Key: Equatable {
     var customer: Int32
     var meter: Int32
     var dimensions: Int32
@@ -40,6 +40,28 @@ public struct ClaimBuilder {
     var quantity: Quantity
     var greatestTime: Int64
     var events: Int64
+  }
+
+  /// Where a merged row stands among all.
+  private struct Order {
+    /// The ranks of customer and meter.
+    var names: UInt64
+    var slot: Int64
+    var dimensions: Int32
+    var place: UInt32
+
+    init(customer: Int32, meter: Int32, slot: Int64, dimensions: Int32, place: UInt32) {
+      names = UInt64(UInt32(bitPattern: customer)) << 32 | UInt64(UInt32(bitPattern: meter))
+      self.slot = slot
+      self.dimensions = dimensions
+      self.place = place
+    }
+
+    static func precedes(_ left: Order, _ right: Order) -> Bool {
+      if left.names != right.names { return left.names < right.names }
+      if left.slot != right.slot { return left.slot < right.slot }
+      return left.dimensions < right.dimensions
+    }
   }
 
   private struct Customer: Hashable {
@@ -55,8 +77,10 @@ public struct ClaimBuilder {
   private var dimensions = Interned<[UInt8]>()
   /// The events' customer → its index in `customers`: the map is asked once for each.
   private var targets: [[UInt8]: Int32] = [:]
-  private var places: [Key: Int] = [:]
   private var merged: [Merged] = []
+  private var isTooLong = false
+  /// An open-addressing table over `merged`, a power of two of slots: the place of a key plus 1; 0 is free.
+  private var slots = [UInt32](repeating: 0, count: 1 << 10)
   private var skipped = Quantity.zero
 
   /// - Parameter carry: what is carried for the sink, by the provider's names.
@@ -80,42 +104,36 @@ public struct ClaimBuilder {
     cut number: UInt64, payloads: [[UInt8]], features: [String: FeatureRule],
     map: ([UInt8]) -> [UInt8]?
   ) throws(ClaimError) {
-    var overflow: CutRow?
+    var overflow: (customer: [UInt8], feature: [UInt8])?
     var isNameless = false
-    let names = Self.dimensionNames(features)
+    let dimensionNames = Self.dimensionNames(features)
     for payload in payloads {
       // What the ordinals of this payload stand for here; -1: not routed to this sink.
       var series: [(meter: Int32, dimensions: Int32)] = []
       var customerOrdinal = -1
       var customer: Int32 = 0
       do {
-        try CutChunk.forEachRow(in: payload) { row, ordinal, seriesIndex in
-          if seriesIndex == series.count {
-            guard
-              let named = NamedDimensions.encode(row.dimensions, names: names[row.feature] ?? [])
-            else {
-              isNameless = true
-              return series.append((-1, 0))
-            }
-            series.append(route(row.feature, named))
+        try CutChunk.forEachRow(in: payload) { row, names in
+          if names.seriesIndex == series.count {
+            let dimensions = NamedDimensions.encode(names.dimensions, names: dimensionNames[names.feature] ?? [])
+            if dimensions == nil { isNameless = true }
+            series.append(dimensions.map { route(names.feature, $0) } ?? (-1, 0))
           }
-          let (meter, dimension) = series[seriesIndex]
+          let (meter, dimension) = series[names.seriesIndex]
           if meter < 0 {
             guard let sum = skipped.adding(row.quantity) else {
-              overflow = copy row
+              overflow = (names.customer, names.feature)
               return
             }
             skipped = sum
             return
           }
-          if ordinal != customerOrdinal {
-            customerOrdinal = ordinal
-            customer = target(of: row.customer, map)
+          if names.customerOrdinal != customerOrdinal {
+            customerOrdinal = names.customerOrdinal
+            customer = target(of: names.customer, map)
           }
-          let key = Key(
-            customer: customer, meter: meter, dimensions: dimension, slot: row.slotStartMilliseconds
-          )
-          if !merge(row, into: key) { overflow = copy row }
+          let key = Key(customer: customer, meter: meter, dimensions: dimension, slot: row.slotStartMilliseconds)
+          if !merge(row, into: key) { overflow = (names.customer, names.feature) }
         }
       } catch {
         throw .damagedRows(cut: number, error)
@@ -154,52 +172,74 @@ public struct ClaimBuilder {
     return index
   }
 
-  private mutating func merge(_ row: borrowing CutRow, into key: Key) -> Bool {
-    if let place = places[key] {
-      guard let sum = merged[place].quantity.adding(row.quantity) else { return false }
-      merged[place].quantity = sum
-      merged[place].greatestTime = max(merged[place].greatestTime, row.greatestTimeMilliseconds)
-      merged[place].events &+= row.events
+  private mutating func merge(_ row: CutNumbers, into key: Key) -> Bool {
+    if merged.count * 2 >= slots.count { growSlots() }
+    var slot = Self.slot(of: key, mask: slots.count - 1)
+    while slots[slot] != 0 {
+      let place = Int(slots[slot]) - 1
+      if merged[place].key == key {
+        guard let sum = merged[place].quantity.adding(row.quantity) else { return false }
+        merged[place].quantity = sum
+        merged[place].greatestTime = max(merged[place].greatestTime, row.greatestTimeMilliseconds)
+        merged[place].events &+= row.events
+        return true
+      }
+      slot = (slot + 1) & (slots.count - 1)
+    }
+    guard merged.count < Int(UInt32.max) else {
+      isTooLong = true
       return true
     }
-    places[key] = merged.count
     merged.append(
-      Merged(
-        key: key, quantity: row.quantity, greatestTime: row.greatestTimeMilliseconds,
-        events: row.events))
+      Merged(key: key, quantity: row.quantity, greatestTime: row.greatestTimeMilliseconds, events: row.events))
+    slots[slot] = UInt32(merged.count)
     return true
+  }
+
+  /// The keys are our own small numbers and a time slot: nobody can choose them so that they meet.
+  private static func slot(of key: Key, mask: Int) -> Int {
+    var mixed = UInt64(UInt32(bitPattern: key.customer)) << 32 | UInt64(UInt32(bitPattern: key.meter))
+    mixed ^= UInt64(bitPattern: key.slot) &* 0x9e37_79b9_7f4a_7c15
+    mixed = (mixed ^ (mixed >> 32)) &* 0xd6e8_feb8_6659_fd93
+    mixed ^= UInt64(UInt32(bitPattern: key.dimensions)) &* 0xa076_1d64_78bd_642f
+    mixed = (mixed ^ (mixed >> 29)) &* 0xd6e8_feb8_6659_fd93
+    return Int(truncatingIfNeeded: mixed >> 32) & mask
+  }
+
+  private mutating func growSlots() {
+    slots = [UInt32](repeating: 0, count: slots.count * 4)
+    for place in merged.indices {
+      var slot = Self.slot(of: merged[place].key, mask: slots.count - 1)
+      while slots[slot] != 0 { slot = (slot + 1) & (slots.count - 1) }
+      slots[slot] = UInt32(place + 1)
+    }
   }
 
   /// The claim of all that was added.
   public consuming func finish() throws(ClaimError) -> ClaimContent {
-    guard merged.count <= Int(UInt32.max) else { throw .tooManyRows }
+    guard !isTooLong else { throw .tooManyRows }
     let customerRank = customers.ranks { left, right in
       left.bytes == right.bytes
         ? !left.isUnmapped && right.isUnmapped : left.bytes.lexicographicallyPrecedes(right.bytes)
     }
     let meterRank = meters.ranks { $0.lexicographicallyPrecedes($1) }
     let dimensionRank = dimensions.ranks { $0.lexicographicallyPrecedes($1) }
-    merged.sort { left, right in
-      if left.key.customer != right.key.customer {
-        return customerRank[Int(left.key.customer)] < customerRank[Int(right.key.customer)]
-      }
-      if left.key.meter != right.key.meter {
-        return meterRank[Int(left.key.meter)] < meterRank[Int(right.key.meter)]
-      }
-      if left.key.slot != right.key.slot { return left.key.slot < right.key.slot }
-      return dimensionRank[Int(left.key.dimensions)] < dimensionRank[Int(right.key.dimensions)]
+    var order: [Order] = []
+    order.reserveCapacity(merged.count)
+    for (place, row) in merged.enumerated() {
+      order.append(
+        Order(
+          customer: customerRank[Int(row.key.customer)], meter: meterRank[Int(row.key.meter)], slot: row.key.slot,
+          dimensions: dimensionRank[Int(row.key.dimensions)], place: UInt32(place)))
     }
+    order.sort(by: Order.precedes)
     var content = ClaimContent(rows: [], carries: [], skipped: skipped)
-    content.rows.reserveCapacity(merged.count)
+    content.rows.reserveCapacity(order.count)
     var start = 0
-    while start < merged.count {
+    while start < order.count {
       var end = start + 1
-      while end < merged.count, merged[end].key.customer == merged[start].key.customer,
-        merged[end].key.meter == merged[start].key.meter
-      {
-        end += 1
-      }
-      try fit(merged[start..<end], into: &content)
+      while end < order.count, order[end].names == order[start].names { end += 1 }
+      try fit(order[start..<end], into: &content)
       start = end
     }
     return content
@@ -207,14 +247,15 @@ public struct ClaimBuilder {
 
   /// The carry rule, for the rows of one (customer, meter) in slot order: each sends the part of (carry + row) that the
   /// contract takes, and passes the rest on. An unmapped customer's rows stay as they are.
-  private func fit(_ group: ArraySlice<Merged>, into content: inout ClaimContent) throws(ClaimError) {
-    guard let first = group.first else { return }
+  private func fit(_ group: ArraySlice<Order>, into content: inout ClaimContent) throws(ClaimError) {
+    guard let first = group.first.map({ merged[Int($0.place)] }) else { return }
     let customer = customers.values[Int(first.key.customer)]
     let meter = meters.values[Int(first.key.meter)]
     let carriedIn =
       customer.isUnmapped ? .zero : carry[CarryKey(customer: customer.bytes, meter: meter)] ?? .zero
     var carried = carriedIn
-    for row in group {
+    for place in group {
+      let row = merged[Int(place.place)]
       var value = row.quantity
       if !customer.isUnmapped {
         guard let total = carried.adding(row.quantity) else {

@@ -10,14 +10,14 @@ public struct LedgerRows: Sendable {
   public var isEmpty: Bool { claims.allSatisfy { $0.count == 0 } }
 }
 
-/// Rows of one claim, ascending by index.
-public struct ClaimRows: Sendable {
+/// Rows of one claim, ascending by index. Immutable; a class, so that holding them costs one reference.
+public final class ClaimRows: Sendable {
   /// The claim's number.
   public let claim: UInt64
-  private var arena: ClaimArena
-  private var places: [UInt32]
+  private let arena: ClaimArena
+  private let places: [UInt32]
   /// What is known of rows that are not fresh, by place.
-  private var histories: [UInt32: RowHistory]
+  private let histories: [UInt32: RowHistory]
   /// Rows that a person gave another customer, by index.
   private let remapped: [UInt32: ClaimRow]
   /// The idempotency keys of its rows but for their last field.
@@ -48,16 +48,27 @@ public struct ClaimRows: Sendable {
 
   public var count: Int { places.count }
 
+  private init(
+    claim: UInt64, arena: ClaimArena, places: [UInt32], histories: [UInt32: RowHistory],
+    remapped: [UInt32: ClaimRow], keyPrefix: [UInt8]
+  ) {
+    self.claim = claim
+    self.arena = arena
+    self.places = places
+    self.histories = histories
+    self.remapped = remapped
+    self.keyPrefix = keyPrefix
+  }
+
   /// Some of the rows, named in ascending order, in an arena of their own: the others' memory is no longer held.
   public func keeping(_ numbers: [Int]) -> ClaimRows {
-    var kept = self
-    kept.arena = arena.keeping(numbers.lazy.map { Int(places[$0]) })
-    kept.places = (0..<UInt32(numbers.count)).map { $0 }
-    kept.histories = [:]
+    var kept: [UInt32: RowHistory] = [:]
     if !histories.isEmpty {
-      for (number, former) in numbers.enumerated() { kept.histories[UInt32(number)] = histories[places[former]] }
+      for (number, former) in numbers.enumerated() { kept[UInt32(number)] = histories[places[former]] }
     }
-    return kept
+    return ClaimRows(
+      claim: claim, arena: arena.keeping(numbers.lazy.map { Int(self.places[$0]) }),
+      places: (0..<UInt32(numbers.count)).map { $0 }, histories: kept, remapped: remapped, keyPrefix: keyPrefix)
   }
 
   /// The index in the claim of the `number`th row.
@@ -78,16 +89,21 @@ public struct ClaimRows: Sendable {
     histories.isEmpty ? [] : histories[places[number]]?.attempts ?? []
   }
 
-  /// The `number`th row with its bytes.
+  /// The idempotency key of the `number`th row.
+  public func key(_ number: Int) -> String { IdempotencyKey.text(prefix: keyPrefix, row: index(number)) }
+
+  /// The bytes of the `number`th row.
+  public func row(_ number: Int) -> ClaimRow {
+    let place = Int(places[number])
+    if remapped.isEmpty { return arena.row(at: place) }
+    return remapped[arena.entries[place].index] ?? arena.row(at: place)
+  }
+
+  /// The `number`th row with its bytes and its state.
   public subscript(_ number: Int) -> LedgerRow {
-    let place = places[number]
-    let index = arena.entries[Int(place)].index
-    let history = histories.isEmpty ? nil : histories[place]
+    let history = histories.isEmpty ? nil : histories[places[number]]
     return LedgerRow(
-      reference: RowReference(claim: claim, row: index),
-      key: IdempotencyKey.text(prefix: keyPrefix, row: index),
-      row: remapped.isEmpty
-        ? arena.row(at: Int(place)) : remapped[index] ?? arena.row(at: Int(place)),
+      reference: RowReference(claim: claim, row: index(number)), key: key(number), row: row(number),
       state: history?.state ?? .ready, hasEarlierAttempts: history?.hasEarlierAttempts ?? false)
   }
 }

@@ -5,17 +5,15 @@
 /// its bytes, and costs no allocation before.
 public final class ClaimArena: Sendable {
   struct Entry: Sendable {
-    var value: Quantity
     var timestampMilliseconds: Int64
     var events: Int64
     /// Where the customer's bytes begin in `bytes`, and how many there are.
     var customerStart: UInt32
     var customerCount: UInt32
-    /// The place in `series`.
-    var series: UInt32
+    /// The place in `series`, twice; plus 1 where the customer is not mapped.
+    var seriesAndUnmapped: UInt32
     /// The row's index in its claim.
     var index: UInt32
-    var isUnmapped: Bool
   }
   struct Series: Sendable {
     var meter: [UInt8]
@@ -23,27 +21,36 @@ public final class ClaimArena: Sendable {
   }
 
   let entries: [Entry]
+  /// By place, apart from the entries: outcomes need nothing else of a row.
+  let values: [Quantity]
+  /// Whether a row's place is its index: no row before it is missing.
+  let isDense: Bool
   fileprivate let bytes: [UInt8]
   fileprivate let series: [Series]
 
-  fileprivate init(entries: [Entry], bytes: [UInt8], series: [Series]) {
+  fileprivate init(entries: [Entry], values: [Quantity], bytes: [UInt8], series: [Series]) {
     self.entries = entries
+    self.values = values
+    // Indices ascend.
+    isDense = entries.last.map { Int($0.index) == entries.count - 1 } ?? true
     self.bytes = bytes
     self.series = series
   }
 
   /// The row of that place.
-  func row(at position: Int) -> ClaimRow { row(entries[position], customer: customer(of: entries[position])) }
+  func row(at position: Int) -> ClaimRow { row(at: position, customer: customer(of: entries[position])) }
 
   private func customer(of entry: Entry) -> [UInt8] {
     Array(bytes[Int(entry.customerStart)..<Int(entry.customerStart + entry.customerCount)])
   }
 
-  private func row(_ entry: Entry, customer: [UInt8]) -> ClaimRow {
-    let series = series[Int(entry.series)]
+  private func row(at position: Int, customer: [UInt8]) -> ClaimRow {
+    let entry = entries[position]
+    let series = series[Int(entry.seriesAndUnmapped / 2)]
     return ClaimRow(
-      customer: customer, meter: series.meter, dimensions: series.dimensions, value: entry.value,
-      timestampMilliseconds: entry.timestampMilliseconds, events: entry.events, isUnmapped: entry.isUnmapped)
+      customer: customer, meter: series.meter, dimensions: series.dimensions, value: values[position],
+      timestampMilliseconds: entry.timestampMilliseconds, events: entry.events,
+      isUnmapped: entry.seriesAndUnmapped & 1 == 1)
   }
 
   /// Rows in order: those of one customer share its bytes.
@@ -57,13 +64,14 @@ public final class ClaimArena: Sendable {
         customer = arena.customer(of: entry)
         start = entry.customerStart
       }
-      return arena.row(entry, customer: customer)
+      return arena.row(at: position, customer: customer)
     }
   }
 
   /// An arena of some of the rows, which are named in ascending order.
   func keeping(_ positions: some Sequence<Int>) -> ClaimArena {
     var kept: [Entry] = []
+    var keptValues: [Quantity] = []
     var names: [UInt8] = []
     var last: (from: UInt32, count: UInt32, to: UInt32)?
     for position in positions {
@@ -74,14 +82,16 @@ public final class ClaimArena: Sendable {
       }
       entry.customerStart = last?.to ?? 0
       kept.append(entry)
+      keptValues.append(values[position])
     }
-    return ClaimArena(entries: kept, bytes: names, series: series)
+    return ClaimArena(entries: kept, values: keptValues, bytes: names, series: series)
   }
 }
 
 /// Reads the rows of a CLAIM's payloads, or of a snapshot's claim, into an arena.
 struct ClaimArenaBuilder {
   private var entries: [ClaimArena.Entry] = []
+  private var values: [Quantity] = []
   private var bytes: [UInt8] = []
   private var series: [ClaimArena.Series] = []
   // The state of the row stream (LEDGER-FORMAT.md, "Row streams").
@@ -95,7 +105,10 @@ struct ClaimArenaBuilder {
 
   var count: Int { entries.count }
 
-  mutating func reserve(rows: Int) { entries.reserveCapacity(rows) }
+  mutating func reserve(rows: Int) {
+    entries.reserveCapacity(rows)
+    values.reserveCapacity(rows)
+  }
 
   /// What follows is a row stream of its own.
   mutating func beginStream() {
@@ -117,8 +130,10 @@ struct ClaimArenaBuilder {
     if value != .zero || keepsZero {
       entries.append(
         ClaimArena.Entry(
-          value: value, timestampMilliseconds: lastTime, events: events, customerStart: UInt32(customerStart),
-          customerCount: UInt32(customerCount), series: UInt32(lastSeries), index: index, isUnmapped: isUnmapped))
+          timestampMilliseconds: lastTime, events: events, customerStart: UInt32(customerStart),
+          customerCount: UInt32(customerCount), seriesAndUnmapped: UInt32(lastSeries) * 2 + (isUnmapped ? 1 : 0),
+          index: index))
+      values.append(value)
     }
     return (value, isUnmapped)
   }
@@ -143,6 +158,7 @@ struct ClaimArenaBuilder {
     if tag == RowStreamWriter.newSeriesTag {
       let meter = try reader.string()
       lastSeries = series.count
+      guard lastSeries < Int(UInt32.max / 2) else { throw .malformed("too many meters") }
       series.append(ClaimArena.Series(meter: meter, dimensions: try reader.string()))
       return
     }
@@ -154,5 +170,7 @@ struct ClaimArenaBuilder {
     lastSeries = firstSeries + Int(tag - RowStreamWriter.firstSeriesTag)
   }
 
-  consuming func finish() -> ClaimArena { ClaimArena(entries: entries, bytes: bytes, series: series) }
+  consuming func finish() -> ClaimArena {
+    ClaimArena(entries: entries, values: values, bytes: bytes, series: series)
+  }
 }

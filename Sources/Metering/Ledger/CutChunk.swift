@@ -1,10 +1,10 @@
 /// One chunk of a CUT: rows, and nothing else.
 public enum CutChunk {
-  /// Calls `body` with each row of the payload, and the ordinals of its customer and of its (feature, dimensions) within
-  /// this payload: equal ordinals are equal bytes. Returns how many rows there were.
+  /// Calls `body` with the numbers of each row of the payload, and the stream that holds its names: equal ordinals and
+  /// series of it are equal bytes within this payload. Returns how many rows there were.
   @discardableResult
   static func forEachRow(
-    in payload: [UInt8], _ body: (_ row: borrowing CutRow, _ customer: Int, _ series: Int) -> Void
+    in payload: [UInt8], _ body: (_ row: CutNumbers, _ names: borrowing RowStreamReader) -> Void
   ) throws(LedgerCodecError) -> Int {
     var reader = ByteReader(payload)
     let count = try reader.count(ofAtLeast: 4)
@@ -15,10 +15,10 @@ public enum CutChunk {
       let slot = try stream.time(from: &reader)
       let greatest = slot &+ (try reader.signed())
       let quantity = try reader.quantity()
-      let row = CutRow(
-        customer: stream.customer, feature: stream.feature, dimensions: stream.dimensions, slotStartMilliseconds: slot,
-        greatestTimeMilliseconds: greatest, quantity: quantity, events: try reader.signed())
-      body(row, stream.customerOrdinal, stream.seriesIndex)
+      body(
+        CutNumbers(
+          slotStartMilliseconds: slot, greatestTimeMilliseconds: greatest, quantity: quantity,
+          events: try reader.signed()), stream)
     }
     guard reader.isAtEnd else { throw .trailingBytes }
     return count
@@ -27,7 +27,13 @@ public enum CutChunk {
   /// The rows of a payload.
   public static func rows(in payload: [UInt8]) throws(LedgerCodecError) -> [CutRow] {
     var rows: [CutRow] = []
-    try forEachRow(in: payload) { row, _, _ in rows.append(copy row) }
+    try forEachRow(in: payload) { row, names in
+      rows.append(
+        CutRow(
+          customer: names.customer, feature: names.feature, dimensions: names.dimensions,
+          slotStartMilliseconds: row.slotStartMilliseconds, greatestTimeMilliseconds: row.greatestTimeMilliseconds,
+          quantity: row.quantity, events: row.events))
+    }
     return rows
   }
 
@@ -50,6 +56,14 @@ public enum CutChunk {
     if chunk.count > 0 { payloads.append(chunk.take()) }
     return payloads
   }
+}
+
+/// A row of a cut without its names.
+struct CutNumbers {
+  var slotStartMilliseconds: Int64
+  var greatestTimeMilliseconds: Int64
+  var quantity: Quantity
+  var events: Int64
 }
 
 /// A chunk while it is filled: the count of its rows is known, and written before them, when it is full.

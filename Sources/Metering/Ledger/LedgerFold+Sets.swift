@@ -96,7 +96,7 @@ extension LedgerFold {
     var rows = 0
     do {
       for payload in set.payloads {
-        rows += try CutChunk.forEachRow(in: payload) { row, _, _ in
+        rows += try CutChunk.forEachRow(in: payload) { row, _ in
           sum.units &+= row.quantity.units
           events &+= row.events
         }

@@ -110,11 +110,11 @@ public struct OpenClaim: Hashable, Sendable {
   }
 
   func position(of index: UInt32) -> Int? {
-    let entries = arena.entries
     // Mostly nothing has been compacted: then the index is the place.
-    if Int(index) < entries.count, entries[Int(index)].index == index {
-      return marks[Int(index)] == Self.settledMark ? nil : Int(index)
+    if arena.isDense {
+      return Int(index) < marks.count && marks[Int(index)] != Self.settledMark ? Int(index) : nil
     }
+    let entries = arena.entries
     var low = 0
     var high = entries.count
     while low < high {
@@ -126,8 +126,8 @@ public struct OpenClaim: Hashable, Sendable {
   }
 
   func value(at position: Int) -> Quantity {
-    let entry = arena.entries[position]
-    return remapped.isEmpty ? entry.value : remapped[entry.index]?.value ?? entry.value
+    let value = arena.values[position]
+    return remapped.isEmpty ? value : remapped[arena.entries[position].index]?.value ?? value
   }
 
   func history(at position: Int) -> RowHistory { histories[Int(marks[position])] }

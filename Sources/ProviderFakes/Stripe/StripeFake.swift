@@ -1,5 +1,3 @@
-public import HTTP
-
 /// One meter of Stripe's fake.
 public struct StripeMeter: Sendable {
   /// How a meter makes one number of its events.
@@ -88,23 +86,17 @@ public struct StripeAsyncError: Sendable, Equatable {
 
 /// Stripe's meter events, first version, with its read-back paths.
 public final class StripeFake: ProviderFake {
-  private let host: FakeHost
+  public let host: FakeHost
   private let rules: StripeRules
 
   public init(
     _ options: StripeFakeOptions = StripeFakeOptions(), server: FakeServerOptions = FakeServerOptions()
   ) throws(RecordFileError) {
-    host = try FakeHost(server)
-    rules = StripeRules(options, host.effects, host.clock)
+    (host, rules) = try FakeHost.make(server) { StripeRules(options, $0, $1) }
   }
 
   deinit { host.stop() }
 
-  public func start(listen: String) throws(HTTPServerError) { try host.start(listen: listen, rules) }
-  public var port: Int { host.port }
-  public func stop() { host.stop() }
-  public var effects: EffectLedger { host.effects }
-  public var faults: FaultInjector { host.faults }
   /// Accepted events that were not booked, oldest first.
   public var asyncErrors: [StripeAsyncError] { rules.asyncErrors }
 }

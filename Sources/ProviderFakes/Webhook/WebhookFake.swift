@@ -1,5 +1,5 @@
 internal import Foundation
-public import HTTP
+internal import HTTP
 
 /// How the receiver of meterd's signed webhook behaves.
 public struct WebhookFakeOptions: Sendable {
@@ -33,23 +33,17 @@ public struct WebhookFakeOptions: Sendable {
 /// A receiver of meterd's signed webhook, on any path: verifies the signature and its age, drops rows whose key it
 /// knows, sums exact values. A batch with a refused row has no effect at all; the reply names the refused rows.
 public final class WebhookFake: ProviderFake {
-  private let host: FakeHost
+  public let host: FakeHost
   private let rules: WebhookRules
 
   public init(
     _ options: WebhookFakeOptions = WebhookFakeOptions(), server: FakeServerOptions = FakeServerOptions()
   ) throws(RecordFileError) {
-    host = try FakeHost(server)
-    rules = WebhookRules(options, host.effects, host.clock)
+    (host, rules) = try FakeHost.make(server) { WebhookRules(options, $0, $1) }
   }
 
   deinit { host.stop() }
 
-  public func start(listen: String) throws(HTTPServerError) { try host.start(listen: listen, rules) }
-  public var port: Int { host.port }
-  public func stop() { host.stop() }
-  public var effects: EffectLedger { host.effects }
-  public var faults: FaultInjector { host.faults }
   /// Changes whose rows are refused.
   public func setRefusedCustomers(_ customers: Set<String>) { rules.setRefusedCustomers(customers) }
 }

@@ -45,6 +45,19 @@ private final class Lines: Sendable {
     #expect(object["remedy"] as? String == "meterd ledger resolve 3")
   }
 
+  @Test func theSameStoryIsToldOnceInTenSeconds() {
+    let lines = Lines()
+    let now = Mutex<Int64>(1_795_265_384_000)
+    let log = Log(now: { now.withLock { $0 } }, write: { lines.append($0) })
+    for _ in 0..<5 { log.emit(.kafkaError(client: "a", code: "_TRANSPORT", message: "down")) }
+    log.emit(.kafkaError(client: "b", code: "_TRANSPORT", message: "down"))
+    log.emit(.kafkaError(client: "a", code: "_TIMED_OUT", message: "down"))
+    #expect(lines.all.count == 3 && !lines.all.contains { $0.contains("repeats") })
+    now.withLock { $0 += 10_000 }
+    for _ in 0..<2 { log.emit(.kafkaError(client: "a", code: "_TRANSPORT", message: "down")) }
+    #expect(lines.all.count == 4 && lines.all.last?.hasSuffix(" repeats=4\n") == true)
+  }
+
   @Test func levelsBelowAreDropped() {
     let lines = Lines()
     let log = log(lines, level: .warning)

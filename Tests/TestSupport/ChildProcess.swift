@@ -1,16 +1,16 @@
-import Glibc
+internal import Glibc
 
 /// A program beside the test. (Foundation's `Process` waits on a socket that other children inherit: two at a time hang.)
-final class ChildProcess: Sendable {
+package final class ChildProcess: Sendable {
   private let pid: pid_t
 
-  struct SpawnError: Error {
-    let path: String
-    let code: Int32
+  package struct SpawnError: Error {
+    package let path: String
+    package let code: Int32
   }
 
   /// Starts it with no input; what it prints goes nowhere.
-  init(_ path: String, _ arguments: [String]) throws {
+  package init(_ path: String, _ arguments: [String]) throws {
     var actions = posix_spawn_file_actions_t()
     posix_spawn_file_actions_init(&actions)
     defer { posix_spawn_file_actions_destroy(&actions) }
@@ -27,13 +27,13 @@ final class ChildProcess: Sendable {
   }
 
   /// Waits for its end; its exit status.
-  func wait() -> Int32 {
+  package func wait() -> Int32 {
     var status: Int32 = 0
     while waitpid(pid, &status, 0) < 0, errno == EINTR {}
     return status >> 8
   }
 
-  func kill() {
+  package func kill() {
     Glibc.kill(pid, SIGKILL)
     _ = wait()
   }

@@ -1,0 +1,73 @@
+import Foundation
+import Testing
+
+extension WholeBinary {
+  /// Three brokers, of which one at a time is killed or hangs: within the replication factor nothing is lost.
+  @Suite("Broker failover") struct BrokerFailoverTests {
+    /// As `meterd load --expect` writes them.
+    private struct LoadedTotals: Decodable {
+      struct Total: Decodable { var customer, feature, quantity: String }
+      var events: Int64
+      var totals: [Total]
+    }
+
+    @Test("each broker is killed in turn and one hangs, and totals are exact") func failover() throws {
+      let rig = try DaemonRig("failover", createTopic: false)
+      guard let kafka = try OwnKafka(brokers: 3) else {
+        note("broker failover was not run: METERD_TEST_KAFKA_SCRIPT is not set")
+        return try rig.close()
+      }
+      rig.servers = kafka.servers
+      rig.sinks = ["webhook"]
+      try kafka.control("topic", [rig.topic, "\(DaemonRig.partitions)"])
+      let expected = "\(rig.folder)/expected.json"
+      let instance = try Instance(rig, "one")
+      let load = try MeterdProcess(
+        arguments: [
+          "load", "--bootstrap-servers", kafka.servers, "--topic", rig.topic, "--events", "90000", "--rate", "2000",
+          "--customers", "100", "--features", "3", "--expect", expected,
+        ], logPath: "\(rig.folder)/load.log")
+      do {
+        try instance.start()
+        try instance.waitUntilReady(seconds: 60)
+        for broker in 1...3 {
+          try kafka.control("kill", ["\(broker)"])
+          Thread.sleep(forTimeInterval: 3)
+          try kafka.control("start", ["\(broker)"])
+          Thread.sleep(forTimeInterval: 2)
+          note("broker \(broker) was killed and is back")
+        }
+        try kafka.control("pause", ["2"])
+        Thread.sleep(forTimeInterval: 4)
+        try kafka.control("resume", ["2"])
+        note("a broker hung for 4 s")
+        #expect(try load.wait(seconds: 120) == .exited(0), "\(load.tail())")
+        let loaded = try JSONDecoder().decode(LoadedTotals.self, from: Data(contentsOf: URL(filePath: expected)))
+        var totals = ExpectedTotals()
+        for total in loaded.totals {
+          totals.add(total.customer, total.feature, try units(of: total.quantity))
+        }
+        try rig.waitUntilExact(totals, seconds: 90, [instance])
+        try instance.waitUntil("all is in a cut, and no partition stopped") { status in
+          status.partitions.reduce(0) { $0 + $1.head } >= loaded.events
+            && status.partitions.allSatisfy { $0.state == "counting" }
+        }
+        try rig.waitUntilConserved(instance)
+        try instance.stopGracefully()
+        #expect(rig.differences(totals) == [])
+      } catch {
+        instance.kill()
+        _ = load.kill()
+        throw error
+      }
+      try rig.close()
+    }
+
+    /// The units of 10⁻⁹ that a decimal string says.
+    private func units(of text: String) throws -> Int128 {
+      let parts = text.split(separator: ".", omittingEmptySubsequences: false)
+      let digits = (parts.count > 1 ? String(parts[1]) : "").padding(toLength: 9, withPad: "0", startingAt: 0)
+      return try #require(Int128(String(parts[0]) + digits), "\(text) is no decimal")
+    }
+  }
+}
