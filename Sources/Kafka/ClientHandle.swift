@@ -40,6 +40,14 @@ final class ClientHandle: @unchecked Sendable {
   /// What the rebalance callback needs beyond the observer.
   func setMember(_ member: (any RebalanceDelegate)?) { context.takeUnretainedValue().member.withLock { $0 = member } }
 
+  /// Reports an error that came as an event, past the handle's callback.
+  func report(_ code: rd_kafka_resp_err_t, _ reason: String) {
+    context.takeUnretainedValue().report(code, reason, of: raw)
+  }
+
+  /// Reports statistics that came as an event, past the handle's callback.
+  func reportStatistics(_ json: String) { context.takeUnretainedValue().observer.statistics?(json) }
+
   /// The fatal error that the handle is in, if it is.
   var fatalError: KafkaError? { Kafka.fatalError(of: raw) }
 

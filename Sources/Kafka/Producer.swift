@@ -48,7 +48,7 @@ public final class Producer: Sendable {
       let queue = rd_kafka_queue_get_main(client.raw)
       defer { rd_kafka_queue_destroy(queue) }
       // What is left when `close` says stop is served without waiting.
-      while serve(queue, timeout: stopping.isSet ? 0 : 100, reports: reports) || !stopping.isSet {}
+      while serve(queue, timeout: stopping.isSet ? 0 : 100, of: client, reports) || !stopping.isSet {}
     }
   }
 
@@ -139,16 +139,25 @@ public final class Producer: Sendable {
 
 /// Serves one event of the producer's main queue; `false` when none came.
 private func serve(
-  _ queue: OpaquePointer?, timeout: Int32, reports: @Sendable ([DeliveryReport]) -> Void
+  _ queue: OpaquePointer?, timeout: Int32, of client: ClientHandle,
+  _ reports: @Sendable ([DeliveryReport]) -> Void
 ) -> Bool {
-  // Errors and statistics are served by their callbacks, inside this call.
   guard let event = rd_kafka_queue_poll(queue, timeout) else { return false }
   defer { rd_kafka_event_destroy(event) }
-  guard rd_kafka_event_type(event) == RD_KAFKA_EVENT_DR else { return true }
-  var batch: [DeliveryReport] = []
-  batch.reserveCapacity(rd_kafka_event_message_count(event))
-  while let message = rd_kafka_event_message_next(event) { batch.append(DeliveryReport(message)) }
-  reports(batch)
+  switch rd_kafka_event_type(event) {
+  case RD_KAFKA_EVENT_DR:
+    var batch: [DeliveryReport] = []
+    batch.reserveCapacity(rd_kafka_event_message_count(event))
+    while let message = rd_kafka_event_message_next(event) { batch.append(DeliveryReport(message)) }
+    reports(batch)
+  // A queue that is polled for events hands these over too, past their callbacks.
+  case RD_KAFKA_EVENT_STATS:
+    if let json = rd_kafka_event_stats(event) { client.reportStatistics(String(cString: json)) }
+  case RD_KAFKA_EVENT_ERROR:
+    client.report(
+      rd_kafka_event_error(event), rd_kafka_event_error_string(event).map { String(cString: $0) } ?? "")
+  default: break
+  }
   return true
 }
 

@@ -24,6 +24,9 @@ enum Surroundings {
   /// How long the provider of the outage test is down, seconds.
   static let outageSeconds = variable("METERD_E2E_OUTAGE").flatMap { Double($0) } ?? 30
 
+  /// How many keys the measurement of take-overs fills the window with; nil: it is not made.
+  static let keys = variable("METERD_E2E_KEYS").flatMap { Int($0) }
+
   private static func variable(_ name: String) -> String? {
     ProcessInfo.processInfo.environment[name].flatMap { $0.isEmpty ? nil : $0 }
   }

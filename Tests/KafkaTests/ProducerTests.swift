@@ -118,4 +118,17 @@ import Testing
     producer.close()
     try cluster.close()
   }
+
+  @Test func errorsAndStatisticsAreToldBesideTheReports() throws {
+    let statistics = Collector<Statistics>()
+    let errors = Collector<KafkaError>()
+    let observer = ClientObserver(
+      error: { errors.add($0) }, statistics: { if let read = try? Statistics(json: $0) { statistics.add(read) } })
+    let producer = try Producer(
+      properties: ["bootstrap.servers": "127.0.0.1:1", "statistics.interval.ms": "100"], observer: observer
+    ) { _ in }
+    defer { producer.close() }
+    try waitUntil("both have come") { !statistics.all.isEmpty && errors.all.contains { $0.code == .transport } }
+    #expect(statistics.all.first?.client.contains("#producer-") == true)
+  }
 }

@@ -56,7 +56,7 @@ extension StatusPage {
     var text =
       "Reason \(stop?.reason ?? "unknown"), at offset \(PeopleText.count(stop?.offset ?? partition.position))"
     if let detail = stop?.detail, !detail.isEmpty { text += ": \(detail)" }
-    text += ". It counts nothing until the stop is resolved; its usage stays in Kafka."
+    text += ". It counts nothing until the stop is resolved; what Kafka has of it stays there."
     if let remedy = stop?.remedy, !isCommand { text += " The way out: \(remedy)." }
     return Notice(
       tone: .bad, title: "Partition \(partition.partition) stopped", text: text,

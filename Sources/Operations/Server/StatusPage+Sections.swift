@@ -21,6 +21,11 @@ extension StatusPage {
       """
   }
 
+  private func nextSend(of sink: SinkStatus) -> String {
+    if sink.nextSendInSeconds > 0 { return "in \(PeopleText.duration(seconds: sink.nextSendInSeconds))" }
+    return sink.rows.inFlight + sink.rows.deferred > 0 ? "now" : "–"
+  }
+
   private func equation(_ whole: HTML, _ parts: HTML, left: String, holds: Bool) -> HTML {
     """
     <tr class="\(holds ? "good" : "bad")"><td>\(whole) <i>−</i> \(parts)</td>\
@@ -40,7 +45,7 @@ extension StatusPage {
       \(number(sink.rows.inFlight))\(number(sink.rows.deferred, tone: .waiting))\(number(sink.rows.parked, tone: .bad))\
       \(number(sink.rows.uncertain, tone: .bad))
       <td class="number">\(sink.oldestUnsettledAgeSeconds > 0 ? PeopleText.duration(seconds: sink.oldestUnsettledAgeSeconds) : "–")</td>
-      <td class="number">\(sink.nextSendInSeconds > 0 ? "in \(PeopleText.duration(seconds: sink.nextSendInSeconds))" : "now")</td></tr>
+      <td class="number">\(nextSend(of: sink))</td></tr>
 
       """
     }
