@@ -1,4 +1,5 @@
-// The cost of a row from its cut to its settled state in the fold, by stage: `delivery-bench [ROWS] [ROUNDS]`.
+// The cost of a row from its cut to its settled state in the fold, by stage: `delivery-bench [ROWS] [ROUNDS]`. Then what
+// a request costs on loopback: a webhook's full batch, and one of Stripe's size.
 
 let rows = CommandLine.arguments.dropFirst().first.flatMap { Int($0) } ?? 200_000
 let rounds = CommandLine.arguments.dropFirst(2).first.flatMap { Int($0) } ?? 5
@@ -16,3 +17,5 @@ if let (stages, delivery) = best {
   )
   stages.print(rows: rows)
 }
+try Requests.measure(count: 5_000, bytes: 200_000, concurrency: 8)
+try Requests.measure(count: 50_000, bytes: 300, concurrency: 8)
