@@ -74,7 +74,7 @@ let package = Package(
     tests("DaemonTests", ["Daemon", "Metering", "Storage", "Billing", "Kafka", "HTTP", "ProviderFakes"]),
     .testTarget(
       name: "OperationsTests",
-      dependencies: ["Operations", "Daemon", "Metering", "Billing", "Kafka", "HTTP", "meterd"],
+      dependencies: ["Operations", "Daemon", "Metering", "Billing", "Kafka", "HTTP", "ProviderFakes", "meterd"],
       swiftSettings: swiftSettings + [.define("COMMAND_LINE_TESTS")]),
     tests("ProviderFakesTests", ["ProviderFakes", "HTTP", "TestSupport"]),
     tests("Simulation", ["Metering", "Billing", "Storage"]),

@@ -205,14 +205,30 @@ struct CircuitTests {
     #expect(harness.outcomes.keys.filter { $0.claim == 1 }.count == 4)
   }
 
-  @Test("Not idempotent: an endless outage risks a row ever more seldom")
-  func notIdempotent() {
-    let harness = Harness(contract(idempotency: .none, concurrency: 3))
+  @Test(
+    "Not idempotent: an outage makes uncertain the rows of one second and the probe, and a row for each further hour",
+    arguments: [Contract.Idempotency.none, .racyKey(windowMilliseconds: 604_800_000)])
+  func notIdempotent(_ idempotency: Contract.Idempotency) {
+    let harness = Harness(contract(idempotency: idempotency, rates: [RateLimit(count: 10, burst: 1)], concurrency: 3))
     harness.open(0, (0..<1_000).map { row($0) })
-    harness.run(for: 86_400_000) { while !harness.requests.isEmpty { harness.reply(500) } }
-    // Three that opened it, then 150 s, 300 s, … an hour between one and the next.
-    #expect(harness.sent.count <= 3 + 30)
-    #expect(Set(harness.sent.flatMap(\.keys)).count == harness.sent.count)
+    var minutes: [Int: Int] = [:]
+    for minute in 1...(12 * 60) {
+      harness.run(for: 60_000) { while !harness.requests.isEmpty { harness.reply(500) } }
+      minutes[minute] = Set(harness.sent.flatMap(\.keys)).count
+    }
+    // What the rate let out before it opened, then the probe; nothing more within the hour.
+    #expect((minutes[1] ?? 0) <= 10 + 1)
+    #expect(minutes[59] == minutes[1])
+    #expect((minutes[12 * 60] ?? 0) <= (minutes[1] ?? 0) + 11)
+    if idempotency == .none {
+      #expect(Set(harness.sent.flatMap(\.keys)).count == harness.sent.count)
+      #expect(harness.outcomes.values.allSatisfy { $0 == .uncertain })
+    }
+    // The provider is back: the next probe finds out, and all the others follow.
+    harness.run(for: 2 * 3_600_000) { while !harness.requests.isEmpty { harness.reply(200) } }
+    #expect(harness.machine.status().circuit == .closed)
+    #expect(harness.outcomes.count == 1_000)
+    #expect(harness.outcomes.values.filter { $0 == .uncertain }.count <= (minutes[12 * 60] ?? 0))
   }
 }
 

@@ -24,6 +24,8 @@ public enum DeliveryLimits {
   public static let deferredRows = 10_000
   /// Failed requests of different first rows in a row that open the circuit.
   public static let failuresUntilOpen = 3
+  /// How long a sink that is not idempotent is left alone after a probe of unknown outcome, which costs a row.
+  public static let riskMilliseconds: Int64 = 3_600_000
   /// The least that is kept from a provider's idempotency window beside the request time-out.
   public static let windowMarginMilliseconds: Int64 = 300_000
 }

@@ -36,15 +36,11 @@ extension SinkMachine {
     emit(.circuitOpened(reason: reason, untilElapsed: until))
   }
 
-  /// The probe of a sink that may not be asked twice came to nothing: the next row may only be risked when its outcome
-  /// is decided, and ever more seldom.
-  func widenProbing() {
-    let hold =
-      DeliveryLimits.leaseMilliseconds + contract.requestTimeoutMilliseconds
-      + DeliveryLimits.leaseMarginMilliseconds
-    let wait = min(hold << Int64(min(circuitFailures, 10)), max(hold, 3_600_000))
-    circuit = .open(until: now + wait)
-  }
+  /// The probe of a sink that may not be asked twice came to nothing, and will be uncertain: it cannot ask again, and any
+  /// other row that asks is risked as well. So an outage of up to an hour costs the rows of one second and one probe, and
+  /// a longer one a row for each further hour. (Risking none would leave the sink shut for ever: only a request that counts
+  /// can show that the provider is back.)
+  func widenProbing() { circuit = .open(until: now + DeliveryLimits.riskMilliseconds) }
 
   func dropProbe() {
     if let row = probe, row.stage == .probe { setStage(row, .shelved) }

@@ -8,7 +8,7 @@ public struct StripeAdapter: ProviderAdapter {
   public let contract: Contract
   public let transport = ProviderTransport.http
   public let accountSource: AccountSource
-  private let baseURL: String
+  let baseURL: String
   private let secret: Secret
 
   public static let defaultBaseURL = "https://api.stripe.com"

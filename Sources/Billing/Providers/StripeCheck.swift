@@ -38,6 +38,8 @@ public enum StripeCheck {
   /// Stripe's reply could not be used.
   public struct Failure: Error, Hashable, CustomStringConvertible {
     public var description: String
+    /// The reply's status; nil where there was none.
+    public var status: Int?
   }
 
   /// To be authorized like any request of the adapter.
@@ -68,11 +70,12 @@ public enum StripeCheck {
       throw Failure(description: "Stripe could not be asked for its meters: no reply")
     }
     guard response.status == 200 else {
-      throw Failure(description: "Stripe answered GET /v1/billing/meters with \(response.status)")
+      throw Failure(
+        description: "Stripe answered GET /v1/billing/meters with \(response.status)", status: response.status)
     }
     let body: Body
     do { body = try JSONDecoder().decode(Body.self, from: Data(response.body)) } catch {
-      throw Failure(description: "Stripe's list of meters cannot be read: \(error)")
+      throw Failure(description: "Stripe's list of meters cannot be read: \(error)", status: response.status)
     }
     let meters = body.data.map {
       Meter(

@@ -1,3 +1,4 @@
+internal import Billing
 internal import Daemon
 internal import Metering
 internal import Operations
@@ -17,6 +18,7 @@ enum CheckCommand {
       Terminal.note("ok: the configuration is valid (nothing was connected to)")
       return
     }
+    try askProviders(settings.sinks, features: configuration.features.map(\.name))
     if configuration.kafka.isEmbedded {
       Terminal.note("ok: the configuration is valid (the embedded broker needs no connection)")
       return
@@ -35,5 +37,20 @@ enum CheckCommand {
     }
     Terminal.note(
       "ok: cluster \(opened.clusterID), topic \(opened.usage.name) with \(opened.usage.partitionCount) partitions")
+  }
+
+  /// What providers say of credentials and meters. A webhook is not asked: every request to it has an effect.
+  private static func askProviders(_ sinks: [ConfiguredSink], features: [String]) throws {
+    var problems: [ProviderCheck.Problem] = []
+    for sink in sinks where !sink.configuration.isRetired {
+      guard let check = try ProviderCheck.run(sink, features: features, unixSeconds: Clock.unixMilliseconds() / 1_000)
+      else { continue }
+      for fact in check.facts { Terminal.note("sink \(sink.configuration.name): \(fact)") }
+      problems += check.problems
+    }
+    for problem in problems.dropFirst() { Terminal.note("\(problem)") }
+    guard let first = problems.first else { return }
+    let isUnavailable = problems.allSatisfy { $0.kind == .unavailable }
+    throw CommandFailure(isUnavailable ? .unavailable : .configuration, "\(first)")
   }
 }
