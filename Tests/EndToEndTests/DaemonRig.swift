@@ -21,6 +21,8 @@ final class DaemonRig {
   var sinks: Set<String> = ["stripe", "webhook"]
   var eventLines: [String] = []
   var kafkaLines: [String] = []
+  /// Whether the webhook is said to recognise repeats.
+  var webhookKeepsKeys = true
   /// More lines of the Stripe sink, and of the file as a whole.
   var stripeLines: [String] = []
   var moreLines: [String] = []
@@ -77,8 +79,9 @@ final class DaemonRig {
     if sinks.contains("webhook") {
       lines += [
         "  - name: books", "    provider: webhook", "    url: \(webhook.baseURL)/usage",
-        "    secret: \(Self.secret)", "    idempotency_window: 7d",
+        "    secret: \(Self.secret)",
       ]
+      if webhookKeepsKeys { lines.append("    idempotency_window: 7d") }
     }
     lines += moreLines
     let path = configurationPath(instance)

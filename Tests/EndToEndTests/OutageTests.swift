@@ -61,5 +61,47 @@ extension WholeBinary {
       publisher.close()
       try rig.close()
     }
+
+    /// Connections that close without a reply leave it open whether a row took effect: at a sink that does not recognise
+    /// repeats each becomes uncertain. However long the outage, that may be the rows of one second and the probe, which is
+    /// risked ever more seldom.
+    @Test("at a sink without idempotency what becomes uncertain does not grow with the outage") func uncertain() throws
+    {
+      let rig = try DaemonRig("doubt")
+      rig.sinks = ["webhook"]
+      rig.webhookKeepsKeys = false
+      let publisher = try UsagePublisher(rig, seed: Surroundings.seed)
+      let instance = try Instance(rig, "one")
+      do {
+        try instance.start()
+        publisher.start()
+        try instance.waitUntilReady()
+        #expect(poll(seconds: 30) { rig.webhook.effects.keyCount > 0 }, "\(instance.explanation())")
+        rig.webhook.faults.setOutage(.dropped)
+        try instance.waitUntil("the circuit is open") { $0.sinks.contains { $0.circuit != "closed" } }
+        Thread.sleep(forTimeInterval: 3)
+        let early = instance.metric("meterd_sink_requests_total")
+        Thread.sleep(forTimeInterval: 15)
+        let late = instance.metric("meterd_sink_requests_total")
+        let rows = try #require(instance.status()?.sinks.first?.rows)
+        note(
+          "a sink without idempotency, away: \(Int(late - early)) requests in 15 s, \(rows.in_flight) rows in flight, "
+            + "\(rows.uncertain) uncertain")
+        // Each request in doubt costs its rows, so nearly none is risked.
+        #expect(late - early <= 1)
+        // Counting goes on, and nothing is missing: what is not billed is in flight, uncertain or waits.
+        try publisher.stop()
+        try instance.waitUntil("all is counted") { $0.partitions.allSatisfy { $0.lag_records == 0 } }
+        try rig.waitUntilConserved(instance)
+        #expect(rig.violations() == [])
+        try instance.stopGracefully()
+      } catch {
+        instance.kill()
+        try? publisher.stop()
+        throw error
+      }
+      publisher.close()
+      try rig.close()
+    }
   }
 }
