@@ -198,6 +198,22 @@ log: {{level: warning}}
             expected = {(t["customer"], t["feature"]): exact(t["quantity"]) for t in json.load(file)["totals"]}
         return dict(self.settled_totals()) == expected
 
+    def until_cut(self):
+        """Every event counted or quarantined, and in a cut; with what was quarantined, by reason."""
+        self.start()
+        try:
+            start = self.wait_for_first_event()
+            while sum(p["head"] for p in self.status()["partitions"]) < self.events:
+                time.sleep(POLL_SECONDS)
+            cut = self.phase(time.monotonic(), start)
+            reasons = defaultdict(int)
+            text = get(f"http://127.0.0.1:{self.port}/metrics")
+            for reason, count in re.findall(r'^meterd_events_quarantined_total{[^}]*reason="(\w+)"[^}]*} (\S+)$', text, re.M):
+                reasons[reason] += int(float(count))
+            return {"cut": cut, "quarantined": dict(reasons)}
+        finally:
+            self.stop()
+
     def until_counted(self):
         self.start()
         try:

@@ -32,6 +32,12 @@ public struct MessageBatch: ~Copyable, @unchecked Sendable {
     return Message(pointer: messages[index].unsafelyUnwrapped)
   }
 
+  /// Asks for the memory of what a loop that has come to entry `index` will read soon: another core has just written it.
+  @inlinable @inline(__always) public func prefetch(beyond index: Int) {
+    if index &+ 12 < count { kafka_prefetch_message(messages[index &+ 12].unsafelyUnwrapped) }
+    if index &+ 6 < count { kafka_prefetch_value_end(messages[index &+ 6].unsafelyUnwrapped) }
+  }
+
   /// Destroys the records; the batch can then be filled again.
   public mutating func removeAll() {
     for index in 0..<count { rd_kafka_message_destroy(messages[index]) }

@@ -66,8 +66,19 @@ public final class Producer: Sendable {
     topic: String, partition: Int32, keyBytes: UnsafeRawBufferPointer?, valueBytes: UnsafeRawBufferPointer?,
     headers: [Header] = [], timestampMilliseconds: Int64? = nil, token: UInt64 = 0
   ) throws(KafkaError) {
+    try produce(
+      topic: topic, partition: partition, keyBytes: keyBytes, valueBytes: valueBytes,
+      headerList: headers.isEmpty ? nil : HeaderList(headers), timestampMilliseconds: timestampMilliseconds,
+      token: token)
+  }
+
+  /// The same with headers that were made for it; they are gone afterwards, whatever came of it.
+  public func produce(
+    topic: String, partition: Int32, keyBytes: UnsafeRawBufferPointer?, valueBytes: UnsafeRawBufferPointer?,
+    headerList: consuming HeaderList?, timestampMilliseconds: Int64? = nil, token: UInt64 = 0
+  ) throws(KafkaError) {
     let code = produceRecord(
-      client.raw, try self.topic(topic), partition, keyBytes, valueBytes, headers, timestampMilliseconds, token)
+      client.raw, try self.topic(topic), partition, keyBytes, valueBytes, headerList, timestampMilliseconds, token)
     if let error = code {
       throw KafkaError(consuming: error, doing: "hand a record of \(topic)[\(partition)] to the producer")
     }

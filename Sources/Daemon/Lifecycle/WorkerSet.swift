@@ -13,14 +13,24 @@ final class WorkerSet: Sendable {
 
   /// Opens workers for partitions that have none.
   func open(_ partitions: [Int32], in environment: PartitionEnvironment) {
-    for partition in partitions {
-      let worker = workers.withLock { workers -> PartitionWorker? in
-        guard workers[partition] == nil else { return nil }
+    let opened = workers.withLock { workers in
+      var opened: [PartitionWorker] = []
+      for partition in partitions where workers[partition] == nil {
         let worker = PartitionWorker(partition: partition, environment: environment)
         workers[partition] = worker
-        return worker
+        opened.append(worker)
       }
-      worker?.open()
+      Self.shareMemory(workers)
+      return opened
+    }
+    for worker in opened { worker.open() }
+  }
+
+  /// `dedup.max_memory` is for all partitions of a process together: each has an equal share of it.
+  private static func shareMemory(_ workers: [Int32: PartitionWorker]) {
+    for worker in workers.values {
+      let share = max(1 << 20, worker.environment.settings.memoryLimit / workers.count)
+      worker.memoryShare.store(share, ordering: .relaxed)
     }
   }
 
@@ -39,5 +49,7 @@ final class WorkerSet: Sendable {
   func close(_ partitions: [Int32]) {
     let closing = workers.withLock { workers in partitions.compactMap { workers.removeValue(forKey: $0) } }
     DispatchQueue.concurrentPerform(iterations: closing.count) { closing[$0].close() }
+    // Not before: until now their tables were there.
+    workers.withLock { Self.shareMemory($0) }
   }
 }

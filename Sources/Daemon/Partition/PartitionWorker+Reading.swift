@@ -91,14 +91,12 @@ extension PartitionWorker {
 
   private func count(_ views: UnsafeBufferPointer<RecordView>, _ reading: BatchReading) -> Int {
     var refused: KafkaError?
-    var quarantined = false
+    var counts = [UInt64](repeating: 0, count: QuarantineReason.allCases.count)
     let partition = partition
     let quarantine = environment.quarantine
-    let metrics = metrics
     let taken =
       machine?.count(views, now: Clock.elapsedMilliseconds()) { record, reason, detail in
-        quarantined = true
-        metrics.quarantined(reason).add(1)
+        counts[Int(reason.rawValue)] += 1
         guard refused == nil else { return }
         do throws(KafkaError) {
           try quarantine.append(partition: partition, record: record, reason: reason, detail: detail)
@@ -111,6 +109,11 @@ extension PartitionWorker {
       let first = views[0]
       settleTimes.counted(
         offset: first.offset, timestamp: first.timestampMilliseconds, now: Clock.unixMilliseconds())
+    }
+    var quarantined = false
+    for reason in QuarantineReason.allCases where counts[Int(reason.rawValue)] > 0 {
+      quarantined = true
+      metrics.quarantined(reason).add(counts[Int(reason.rawValue)])
     }
     if let refused {
       let detail = "a record could not be quarantined: \(refused)"

@@ -40,6 +40,8 @@ final class PartitionWorker: @unchecked Sendable {
   let helper: DispatchQueue
   let mailbox: Mailbox<Letter>
   let isClosing = Flag()
+  /// This partition's share of `dedup.max_memory`, bytes; any thread sets it, the next turn takes it over.
+  let memoryShare = Atomic<Int>(0)
   private let shown = Mutex(PartitionShown())
   private let ticker: any DispatchSourceTimer
 
@@ -62,6 +64,7 @@ final class PartitionWorker: @unchecked Sendable {
   var isReopening = false
   var onDrained: (@Sendable () -> Void)?
   private var lastShownAt: Int64 = 0
+  private var givenMemory = 0
   private var stop: StopReason?
   /// What the counters of this life have been told of, so that they grow by the differences.
   private var told: RangeCounters?
@@ -135,6 +138,11 @@ final class PartitionWorker: @unchecked Sendable {
     for letter in mailbox.take() where letter.life == nil || letter.life == life { take(letter.content) }
     var again = false
     if machine != nil {
+      let share = memoryShare.load(ordering: .relaxed)
+      if share != givenMemory {
+        givenMemory = share
+        machine?.setMemoryLimit(share)
+      }
       again = replay != nil ? replayTurn() : readTurn()
       handle(.tick)
     }
@@ -198,7 +206,8 @@ final class PartitionWorker: @unchecked Sendable {
     bornAt = Clock.elapsedMilliseconds()
     settleTimes = SettleTimes(sinks: environment.rules.sinks.map(\.name))
     var settings = environment.settings
-    settings.memoryLimit = max(1 << 20, settings.memoryLimit / Int(environment.partitionCount))
+    settings.memoryLimit = memoryShare.load(ordering: .relaxed)
+    givenMemory = settings.memoryLimit
     machine = PartitionMachine(
       facts: facts, rules: environment.rules, settings: settings, mapCustomer: environment.mapCustomer)
     setState(.recovering)

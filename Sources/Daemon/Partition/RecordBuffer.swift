@@ -60,6 +60,7 @@ struct RecordBuffer: ~Copyable {
     clear()
     var scan = Scan()
     for index in 0..<batch.count {
+      batch.prefetch(beyond: index)
       let message = batch[index]
       guard message.isRecord else {
         if message.code == .partitionEOF {

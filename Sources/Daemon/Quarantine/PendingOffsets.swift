@@ -2,36 +2,56 @@
 ///
 /// A replay may quarantine the same offset again while its first copy is under way, so each offset has a count.
 struct PendingOffsets {
-  private var counts: [Int64: Int] = [:]
-  /// Ascending but for replays; cleaned lazily.
-  private var order: [Int64] = []
+  private struct Entry {
+    var offset: Int64
+    /// Copies under way.
+    var count: Int
+  }
+
+  /// Ascending; those in front of ``start`` are done.
+  private var entries: [Entry] = []
   private var start = 0
 
   /// A record of this offset was handed over.
   mutating func added(_ offset: Int64) {
-    counts[offset, default: 0] += 1
-    if let last = order.last, last > offset {
-      // Rare: a replay went back. Keep the order, so that the lowest stays in front.
-      let place = order[start...].firstIndex { $0 > offset } ?? order.endIndex
-      order.insert(offset, at: place)
+    guard let last = entries.last, start < entries.count, last.offset >= offset else {
+      return entries.append(Entry(offset: offset, count: 1))
+    }
+    // Rare: a replay went back.
+    let place = place(of: offset)
+    if place < entries.count, entries[place].offset == offset {
+      entries[place].count += 1
     } else {
-      order.append(offset)
+      entries.insert(Entry(offset: offset, count: 1), at: place)
     }
   }
 
   /// A record of this offset was acknowledged.
   mutating func acknowledged(_ offset: Int64) {
-    guard let count = counts[offset] else { return }
-    counts[offset] = count > 1 ? count - 1 : nil
-    while start < order.count, counts[order[start]] == nil { start += 1 }
-    if start > 1_024, start * 2 > order.count {
-      order.removeFirst(start)
+    // Nearly always the first one.
+    let place = start < entries.count && entries[start].offset == offset ? start : place(of: offset)
+    guard place < entries.count, entries[place].offset == offset, entries[place].count > 0 else { return }
+    entries[place].count -= 1
+    while start < entries.count, entries[start].count == 0 { start += 1 }
+    if start > 1_024, start * 2 > entries.count {
+      entries.removeFirst(start)
       start = 0
     }
   }
 
+  /// The first place, from ``start`` on, of an entry that is not below an offset.
+  private func place(of offset: Int64) -> Int {
+    var low = start
+    var high = entries.count
+    while low < high {
+      let middle = (low + high) / 2
+      if entries[middle].offset < offset { low = middle + 1 } else { high = middle }
+    }
+    return low
+  }
+
   /// Every record below this offset is acknowledged; Int64.max where nothing is under way.
-  var acknowledgedThrough: Int64 { start < order.count ? order[start] : .max }
+  var acknowledgedThrough: Int64 { start < entries.count ? entries[start].offset : .max }
   /// Records under way.
-  var count: Int { counts.values.reduce(0, +) }
+  var count: Int { entries[start...].reduce(0) { $0 + $1.count } }
 }

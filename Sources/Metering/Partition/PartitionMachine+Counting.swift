@@ -197,6 +197,13 @@ extension PartitionMachine {
     isWaitingForCut = false
   }
 
+  /// Sets this partition's share of `dedup.max_memory`, in bytes: it changes with the partitions that a process has.
+  /// Where the tables are larger already, the next growth seals them.
+  public mutating func setMemoryLimit(_ bytes: Int) {
+    settings.memoryLimit = bytes
+    counter?.setMemoryLimit(bytes)
+  }
+
   mutating func stopUnreadableIndex(at offset: Int64) {
     stop(.init(.storageFailed, offset: offset, detail: "a sealed dedup segment cannot be read"))
   }

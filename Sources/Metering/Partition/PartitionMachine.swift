@@ -24,7 +24,7 @@ public struct PartitionMachine: ~Copyable {
   public typealias CustomerMap = @Sendable (_ sink: String, _ customer: [UInt8]) -> [UInt8]?
 
   let facts: PartitionFacts
-  let settings: PartitionSettings
+  var settings: PartitionSettings
   let rules: BillingRules
   let rulesDigest: Digest
   let mapCustomer: CustomerMap

@@ -153,7 +153,7 @@ enum ConfigurationSchema {
   ]
 
   private static let flush: [SchemaKey] = [
-    .leaf("interval", .duration(.seconds(1)...day), "60s", "How often a sink that keeps up gets its usage."),
+    .leaf("interval", .duration(.milliseconds(100)...day), "60s", "How often a sink that keeps up gets its usage."),
     .leaf(
       "time_slot", .duration(.seconds(1)...day), "1h",
       "Event time is cut to this, so that usage lands in its own billing period; it must divide a day."),
