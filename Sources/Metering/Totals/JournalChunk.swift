@@ -77,34 +77,57 @@ public struct JournalChunk: Sendable {
 ///
 /// `@unchecked Sendable`: only the worker appends, and it has let go of the buffer before another queue reads it.
 package final class EntryBuffer: @unchecked Sendable {
+  /// From here on a buffer grows where it lies; a smaller one is not worth the kernel's calls.
+  private static let largeEntries = 1 << 16
   /// A commit comes at a million; only a journal that cannot be committed holds more.
   private static let usualEntries = 4 << 20
 
-  private var region: HotRegion
+  /// The memory of a large buffer; a small one is the allocator's.
+  private var region: HotRegion?
   private var base: UnsafeMutablePointer<DedupEntry>
   private var capacity: Int
   package private(set) var count = 0
 
   package init(capacity: Int = 1024) {
     self.capacity = max(64, capacity)
-    let bytes = self.capacity * MemoryLayout<DedupEntry>.stride
-    region = HotRegion(bytes: bytes, reserving: max(bytes * 2, Self.usualEntries * MemoryLayout<DedupEntry>.stride))
-    base = region.start.bindMemory(to: DedupEntry.self, capacity: self.capacity)
+    if self.capacity < Self.largeEntries {
+      base = .allocate(capacity: self.capacity)
+    } else {
+      let mapped = Self.map(self.capacity)
+      base = Self.entries(mapped)
+      region = consume mapped
+    }
   }
+
+  deinit { if region == nil { base.deallocate() } }
 
   @inline(__always) package func reserve(_ more: Int) {
     if count &+ more > capacity { grow(to: max(capacity * 2, count + more)) }
   }
 
   @inline(never) private func grow(to larger: Int) {
-    let bytes = larger * MemoryLayout<DedupEntry>.stride
-    if !region.grow(to: bytes) {
-      var moved = HotRegion(bytes: bytes, reserving: bytes * 4)
-      moved.start.copyMemory(from: base, byteCount: count * MemoryLayout<DedupEntry>.stride)
-      swap(&region, &moved)
+    defer { capacity = larger }
+    if region?.grow(to: larger * MemoryLayout<DedupEntry>.stride) == true { return }
+    let old = base
+    let oldRegion = region.take()
+    if larger < Self.largeEntries {
+      base = .allocate(capacity: larger)
+    } else {
+      let mapped = Self.map(larger)
+      base = Self.entries(mapped)
+      region = consume mapped
     }
-    base = region.start.bindMemory(to: DedupEntry.self, capacity: larger)
-    capacity = larger
+    base.update(from: old, count: count)
+    if oldRegion == nil { old.deallocate() }
+  }
+
+  private static func map(_ entries: Int) -> HotRegion {
+    let bytes = entries * MemoryLayout<DedupEntry>.stride
+    return HotRegion(bytes: bytes, reserving: max(bytes * 2, usualEntries * MemoryLayout<DedupEntry>.stride))
+  }
+
+  private static func entries(_ region: borrowing HotRegion) -> UnsafeMutablePointer<DedupEntry> {
+    region.start.assumingMemoryBound(to: DedupEntry.self)
   }
 
   /// Appends an entry for which there is room: the worker reserves for a whole block.
