@@ -1,71 +1,105 @@
 import Metering
 
-/// The naive judge: walks one partition from its start, under the cuts that stand in its ledger, and says what must
-/// have been counted. It shares no code with dedup, totals or claims.
+/// The naive judge of one partition: walks its records from the start, under the cuts that stand in its ledger, and says
+/// what must have been counted. It shares no code with dedup, totals or claims.
 struct Oracle {
+  struct Row: Hashable {
+    var units: Int128 = 0
+    var events: Int64 = 0
+    var greatestTime = Int64.min
+  }
+
+  struct RowKey: Hashable {
+    var customer: String
+    var feature: String
+    var dimensions: [String]
+    var slot: Int64
+  }
+
   struct Totals: Equatable {
-    var byCustomerFeature: [String: Int128] = [:]
+    var rows: [RowKey: Row] = [:]
     var counted: Int64 = 0
     var duplicate: Int64 = 0
     var quarantined: Int64 = 0
+    /// The offsets that belong into the quarantine topic.
+    var quarantinedOffsets: [Int64] = []
   }
 
-  /// A cut as the ledger states it.
-  struct Cut {
+  /// A range as the ledger states it.
+  struct Range {
     var from: Int64
     var to: Int64
     var cap: Int64
-    var window: Int64
-    var maxAge: Int64
-    var maxAhead: Int64
+    var rules: CountingRules
     /// Where a changed window's index begins.
     var indexFrom: Int64?
   }
 
-  /// What each cut must state.
-  static func judge(log: UsageLog, sightings: Cut?, cuts: [Cut]) -> [Totals] {
-    var clock: Int64 = 0
-    var seen: [String: [(offset: Int64, clock: Int64, payload: String)]] = [:]
-    var reach = Int64.min
-    var result: [Totals] = []
-    for (index, cut) in ([sightings].compactMap { $0 } + cuts).enumerated() {
-      let isSightingsOnly = sightings != nil && index == 0
-      // 8τ = window + 2 h.
-      let bucket = (cut.window + 7_200_000 + 7) / 8
-      if let from = cut.indexFrom { reach = from }
-      var totals = Totals()
-      for offset in cut.from..<cut.to {
-        guard let record = log.records[Int(offset)] else { continue }
-        if record.view.timestampMilliseconds >= 0 {
-          clock = max(clock, min(record.view.timestampMilliseconds, cut.cap))
-        }
-        guard case .event(let key, let customer, let feature, let units, let isRevert) = record.meaning.kind else {
-          totals.quarantined += 1
-          continue
-        }
-        // No event is refused for its record's timestamp.
-        let time = record.meaning.timeMilliseconds ?? clock
-        if time < clock - cut.maxAge || time > clock + cut.maxAhead {
-          totals.quarantined += 1
-          continue
-        }
-        let payload = "\(customer)|\(feature)|\(units)|\(isRevert)"
-        let now = number(clock, bucket)
-        let within = (seen[key] ?? []).filter { $0.offset >= reach && now - number($0.clock, bucket) <= 8 }
-        seen[key] = (seen[key] ?? []) + [(offset, clock, payload)]
-        if let earliest = within.first {
-          if earliest.payload == payload { totals.duplicate += 1 } else { totals.quarantined += 1 }
-        } else {
-          totals.counted += 1
-          totals.byCustomerFeature["\(customer)|\(feature)", default: 0] += isRevert ? -units : units
-        }
-      }
-      if !isSightingsOnly { result.append(totals) }
-    }
-    return result
+  private struct Sighting {
+    var offset: Int64
+    var clock: Int64
+    var payload: String
   }
 
-  private static func number(_ clock: Int64, _ bucket: Int64) -> Int64 {
-    clock >= 0 ? clock / bucket : -((-clock + bucket - 1) / bucket)
+  private let log: UsageLog
+  private(set) var clock: Int64 = 0
+  private var seen: [String: [Sighting]] = [:]
+  private var reach = Int64.min
+  private(set) var end: Int64?
+
+  init(log: UsageLog) { self.log = log }
+
+  /// What the range must state. Ranges come in order.
+  mutating func judge(_ range: Range) -> Totals {
+    // 8τ = window + 2 h.
+    let bucket = (range.rules.windowMilliseconds + 7_200_000 + 7) / 8
+    if let from = range.indexFrom { reach = from }
+    var totals = Totals()
+    for offset in range.from..<range.to {
+      guard let record = log.records[Int(offset)] else { continue }
+      if record.view.timestampMilliseconds >= 0 {
+        clock = max(clock, min(record.view.timestampMilliseconds, range.cap))
+      }
+      judge(record, at: offset, range.rules, bucket: bucket, into: &totals)
+    }
+    end = range.to
+    return totals
+  }
+
+  private mutating func judge(
+    _ record: UsageLog.Record, at offset: Int64, _ rules: CountingRules, bucket: Int64, into totals: inout Totals
+  ) {
+    func quarantine() {
+      totals.quarantined += 1
+      totals.quarantinedOffsets.append(offset)
+    }
+    guard case .event(let event) = record.meaning.kind else { return quarantine() }
+    // No event is refused for its record's timestamp, and one beyond the clock's cap is not the event's time either.
+    let stamp = record.view.timestampMilliseconds
+    let time = record.meaning.timeMilliseconds ?? (stamp >= 0 ? min(stamp, clock) : clock)
+    if record.meaning.timeMilliseconds != nil,
+      time < clock - rules.maxAgeMilliseconds || time > clock + rules.maxAheadMilliseconds
+    {
+      return quarantine()
+    }
+    let rule = rules.features[event.feature] ?? FeatureRule()
+    let dimensions = rule.dimensions.map { event.dimensions[$0] ?? "" }
+    let payload = "\(event.customer)|\(event.feature)|\(event.units)|\(event.isRevert)|\(dimensions)"
+    let now = clock / bucket
+    let within = (seen[event.key] ?? []).first { $0.offset >= reach && now - $0.clock / bucket <= 8 }
+    seen[event.key, default: []].append(Sighting(offset: offset, clock: clock, payload: payload))
+    if let within {
+      if within.payload == payload { totals.duplicate += 1 } else { quarantine() }
+      return
+    }
+    totals.counted += 1
+    let slot = time - time % rules.timeSlotMilliseconds
+    let key = RowKey(customer: event.customer, feature: event.feature, dimensions: dimensions, slot: slot)
+    let units = rule.aggregate == .count ? Quantity.scale : event.units
+    var row = totals.rows[key] ?? Row()
+    row.units += event.isRevert ? -units : units
+    row.events += 1
+    row.greatestTime = max(row.greatestTime, time)
+    totals.rows[key] = row
   }
 }

@@ -1,7 +1,7 @@
 import Billing
 import Metering
 
-/// What a run found wrong, with the seed that shows it again.
+/// What a run found wrong, with the command that shows it again.
 struct SimulationFailure: Error, CustomStringConvertible {
   var seed: UInt64
   var what: String
@@ -9,7 +9,7 @@ struct SimulationFailure: Error, CustomStringConvertible {
   var description: String {
     """
     seed \(seed): \(what)
-      replay: METERD_SIM_SEED=\(seed) METERD_SIM_TRACE=1 swift test -c release --filter SimulationTests.replay
+      replay: METERD_SIM_SEED=\(seed) METERD_SIM_TRACE=1 swift test -c release -Xswiftc -enable-testing --filter SimulationTests.replay
     """
   }
 }
@@ -17,141 +17,100 @@ struct SimulationFailure: Error, CustomStringConvertible {
 /// One history: producers, faults, people, and then rest, judged by the oracle.
 struct Run {
   let world: World
-  private var random: SimulationRandom
+  var random: SimulationRandom
+  private var person: Person
 
   init(seed: UInt64, trace: ((String) -> Void)? = nil) {
     world = World(Scenario(seed: seed))
     world.trace = trace
     trace?("\(world.scenario)")
     random = SimulationRandom(seed: seed ^ 0xfa17)
+    person = Person(world: world)
     world.processes = [SimulatedProcess(world: world, name: "a"), SimulatedProcess(world: world, name: "b")]
   }
 
   mutating func run() throws(SimulationFailure) {
-    let partitions = 0..<world.scenario.partitions
-    for partition in partitions { world.processes[0].assign(partition) }
-    for process in world.processes { process.start() }
+    begin()
     var left = world.scenario.records
-    while left > 0 {
+    while left > 0, world.failure == nil {
       let count = min(left, Int(random.pick(1...40)))
       world.produce(count)
       left -= count
-      if world.isFaulty { disturb() }
+      disturb()
       world.run(until: world.now + random.pick(500...40_000))
+      if world.scenario.hasPerson { person.lookAfterRows(every: false) }
     }
     rest()
-    if let trace = world.trace {
-      for (offset, record) in world.usage[0].records.enumerated() {
-        guard let record else { continue }
+    traceRecords()
+    if world.failure == nil { Judge(world: world).judge() }
+    world.finish()
+    if let what = world.failure { throw SimulationFailure(seed: world.scenario.seed, what: what) }
+  }
+
+  private mutating func begin() {
+    // The system before us: its records may be sightings, or none of our business.
+    for _ in 0..<world.scenario.recordsBefore {
+      world.produce(1)
+      world.run(until: world.now + random.pick(1_000...600_000))
+      if world.scenario.start == .instant, world.cutOver == 0, random.oneIn(20) { world.cutOver = world.now }
+    }
+    if world.cutOver == 0 { world.cutOver = world.now + random.pick(-3_600_000...60_000) }
+    for process in world.processes { process.start() }
+    moveEverything(to: world.processes[0], isTold: true)
+  }
+
+  private func traceRecords() {
+    guard let trace = world.trace else { return }
+    for (partition, log) in world.usage.enumerated() {
+      for (offset, record) in log.records.enumerated() {
+        guard let view = record?.view else { continue }
         trace(
-          "record \(offset) at \(record.view.timestampMilliseconds) \(String(decoding: record.view.value, as: UTF8.self))"
+          "record \(partition)/\(offset) at \(view.timestampMilliseconds) \(String(decoding: view.value, as: UTF8.self))"
         )
       }
-    }
-    try Judge(world: world).judge()
-  }
-
-  /// Defects of the machine or of the harness that are open: in some seeds a cut holds other totals than the oracle
-  /// says, or the run does not come to rest. A wrong effect at a provider is never one of them.
-  static func isOpenDefect(_ failure: SimulationFailure) -> Bool {
-    ["cut ", "the head is ", "stopped: "].contains { failure.what.hasPrefix($0) }
-      || failure.what.contains("is not settled")
-  }
-
-  // MARK: What goes wrong
-
-  private mutating func disturb() {
-    let process = random.pick(world.processes)
-    switch random.pick(0...11) {
-    case 0, 1: crash(process)
-    case 2: moveTo(process)
-    case 3:
-      // A stop longer than the session, in the middle of whatever it was doing; the other one takes over.
-      process.pause()
-      if random.oneIn(2) { moveTo(world.processes.first { $0 !== process } ?? process, tellsOthers: false) }
-      let length = random.oneIn(8) ? random.pick(3_600_000...100_000_000) : random.pick(1_000...200_000)
-      world.after(length) { process.resume() }
-      if length > 3_600_000 { idle(length) }
-    case 4:
-      // Two live owners: neither knows of the other but through the ledger.
-      for partition in 0..<world.scenario.partitions { process.assign(partition) }
-    case 5: process.copies = process.disks
-    case 6:
-      let old = process.copies
-      crash(process, disks: old)
-    case 7: crash(process, disks: process.disks.map { _ in SimulatedDisk() })
-    case 8:
-      let sink = random.pick(world.scenario.sinks).name
-      world.outages.insert(sink)
-      let world = world
-      world.after(random.pick(1_000...400_000)) { world.outages.remove(sink) }
-    case 9: if world.scenario.hasIdleDays, random.oneIn(2) { idle(random.pick(3_600_000...300_000_000)) }
-    case 10: if world.scenario.hasConfigurationChange { changeConfiguration() }
-    default: break
-    }
-  }
-
-  private mutating func crash(_ process: SimulatedProcess, disks: [SimulatedDisk]? = nil) {
-    process.kill()
-    if let disks { process.disks = disks }
-    world.after(random.pick(10...20_000)) { process.start() }
-  }
-
-  /// The group moves everything to `process`. Those that lose it are told, unless they are stopped.
-  private mutating func moveTo(_ process: SimulatedProcess, tellsOthers: Bool = true) {
-    for partition in 0..<world.scenario.partitions {
-      for other in world.processes where other !== process {
-        if tellsOthers {
-          other.revoke(partition)
-        } else {
-          world.after(random.pick(1_000...300_000)) { other.revoke(partition) }
-        }
-      }
-      process.assign(partition)
-    }
-  }
-
-  private func idle(_ length: Int64) {
-    world.isIdle = true
-    world.run(until: world.now + length)
-    world.isIdle = false
-  }
-
-  private mutating func changeConfiguration() {
-    world.rules.version += 1
-    switch random.pick(0...2) {
-    case 0: world.rules.counting.windowMilliseconds = random.pick([3_600_000, 6 * 3_600_000, 86_400_000])
-    case 1: world.rules.counting.timeSlotMilliseconds = random.pick([60_000, 3_600_000])
-    default: world.rules.counting.maxAgeMilliseconds = random.pick([3_600_000, 35 * 86_400_000])
-    }
-    // A new configuration is a restart of every process.
-    for process in world.processes {
-      process.kill()
-      process.start()
     }
   }
 
   // MARK: Rest
 
-  /// No more faults: one owner, providers up, until everything is billed.
+  /// No more faults: one owner for each partition, providers up, until everything is billed.
   private mutating func rest() {
     world.isFaulty = false
     world.outages = []
+    for provider in world.providers.values { provider.refused = [] }
     for process in world.processes {
+      process.fault = nil
+      process.isDiskFull = false
       process.resume()
       process.start()
     }
-    moveTo(world.processes[0])
-    for _ in 0..<200 {
-      world.run(until: world.now + 30_000)
+    moveEverything(to: world.processes[0], isTold: true)
+    var turns = 0
+    while world.failure == nil, turns < 120 {
+      turns += 1
+      // Rows whose time has not come at their provider wait for hours.
+      world.isIdle = turns > 60
+      world.run(until: world.now + (world.isIdle ? 600_000 : 30_000))
       world.outages = []
       // What the group had promised somebody else before is void now.
-      for partition in 0..<world.scenario.partitions { world.processes[0].assignIfIdle(partition) }
-      if isAtRest { return }
+      if turns % 4 == 1 { moveEverything(to: world.processes[0], isTold: true) }
+      if world.scenario.hasPerson { person.lookAfterRows(every: true) }
+      guard world.watches.allSatisfy(\.isAtRest) else { continue }
+      if !world.scenario.hasPerson || world.watches.allSatisfy(\.resting.isEmpty) { break }
     }
+    // What providers still work on.
+    world.run(until: world.now + 10_000)
   }
 
-  private var isAtRest: Bool {
-    (0..<world.scenario.partitions).allSatisfy { Judge(world: world).isAtRest($0) }
+  /// The group moves everything to `process`. Those that lose it are told, unless they cannot hear.
+  func moveEverything(to process: SimulatedProcess, isTold: Bool) {
+    for partition in 0..<world.scenario.partitions { move(partition, to: process, isTold: isTold) }
+  }
+
+  func move(_ partition: Int, to process: SimulatedProcess, isTold: Bool) {
+    for other in world.processes where other !== process {
+      other.revoke(partition, after: isTold ? 1 : world.random.pick(1_000...15_000))
+    }
+    process.assign(partition, after: isTold ? 2 : world.random.pick(1...500))
   }
 }

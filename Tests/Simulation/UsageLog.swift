@@ -2,8 +2,16 @@ import Metering
 
 /// What the generator meant by a record: the oracle's only source.
 struct Meaning {
+  struct Event {
+    var key: String
+    var customer: String
+    var feature: String
+    var units: Int128
+    var isRevert: Bool
+    var dimensions: [String: String] = [:]
+  }
   enum Kind {
-    case event(key: String, customer: String, feature: String, units: Int128, isRevert: Bool)
+    case event(Event)
     case malformed
   }
   var kind: Kind
@@ -20,8 +28,12 @@ final class UsageLog {
 
   /// By offset; offsets without a record are holes.
   private(set) var records: [Record?] = []
+  /// The offset after the last record: what a head can reach. Holes at the end are not seen yet.
+  private(set) var endOfRecords: Int64 = 0
   /// Readers at the end: told once when there is more.
   var waiting: [() -> Void] = []
+  /// What the quarantine topic holds of this partition, by offset.
+  var quarantined: Set<Int64> = []
   private var buffers: [UnsafeMutableRawBufferPointer] = []
 
   var end: Int64 { Int64(records.count) }
@@ -31,6 +43,7 @@ final class UsageLog {
     let key = copy(Array(customer.utf8))
     let view = RecordView(value: value, key: key, offset: end, timestampMilliseconds: timestamp)
     records.append(Record(view: view, meaning: meaning))
+    endOfRecords = end
   }
 
   /// Tells the readers that wait at the end.
@@ -42,6 +55,11 @@ final class UsageLog {
 
   /// A transaction marker or an aborted record.
   func appendHole() { records.append(nil) }
+
+  /// The first offset whose record's timestamp is at or after `milliseconds`; nil where there is none.
+  func offset(at milliseconds: Int64) -> Int64? {
+    records.firstIndex { ($0?.view.timestampMilliseconds ?? .min) >= milliseconds }.map(Int64.init)
+  }
 
   /// At most `limit` records from `offset` on, below `end`, without holes in between; and where the hole ends that
   /// `offset` may be in.

@@ -1,49 +1,6 @@
 import Billing
 import Metering
 
-/// What one run is made of. All of it follows from the seed.
-struct Scenario {
-  var seed: UInt64
-  var isFaulty = true
-  var partitions = 1
-  var windowMilliseconds: Int64
-  var memoryLimit: Int
-  var maxRows: Int
-  var intervalMilliseconds: Int64
-  var records: Int
-  /// Sinks: an exact idempotent one, one for whole numbers, one that is not idempotent.
-  var sinks: [SimulatedSink]
-  var hasConfigurationChange: Bool
-  var hasIdleDays: Bool
-
-  init(seed: UInt64) {
-    var random = SimulationRandom(seed: seed ^ 0x5eed)
-    self.seed = seed
-    windowMilliseconds = random.pick([3_600_000, 6 * 3_600_000, 86_400_000])
-    memoryLimit = random.oneIn(3) ? 1 : 1 << 30
-    maxRows = random.oneIn(3) ? 4 : 1_000
-    intervalMilliseconds = random.pick([2_000, 10_000, 60_000])
-    records = Int(random.pick(60...400))
-    hasConfigurationChange = random.oneIn(3)
-    hasIdleDays = random.oneIn(4)
-    sinks = [SimulatedSink(name: "books", stepUnits: 1, isIdempotent: true)]
-    if random.oneIn(2) { sinks.append(SimulatedSink(name: "whole", stepUnits: Quantity.scale, isIdempotent: true)) }
-    if random.oneIn(3) { sinks.append(SimulatedSink(name: "once", stepUnits: 1, isIdempotent: false)) }
-  }
-}
-
-struct SimulatedSink {
-  var name: String
-  var stepUnits: Int128
-  var isIdempotent: Bool
-
-  var rules: SinkRules {
-    SinkRules(
-      name: name, provider: "simulated", account: "account-1",
-      rowRules: RowRules(stepUnits: stepUnits, greatestUnits: nil, allowsNegative: true))
-  }
-}
-
 /// Virtual time, the logs, the providers, and the processes that live and die among them.
 final class World {
   let scenario: Scenario
@@ -52,62 +9,140 @@ final class World {
   private var queue = EventQueue()
   let usage: [UsageLog]
   let ledgers: [LedgerLog]
+  /// What the group has committed, by partition.
   var committed: [CommittedHint?]
   let providers: [String: SimulatedProvider]
   var processes: [SimulatedProcess] = []
+  /// What the configuration file says now: a process reads it when it starts.
   var rules: BillingRules
+  /// Sinks that have been in the configuration.
+  var wasConfigured: Set<String>
   /// Faults are on until the run is brought to rest.
-  var isFaulty: Bool
+  var isFaulty = true
   var outages: Set<String> = []
   /// Nothing happens for hours: everybody looks at the clock less often.
   var isIdle = false
-  var stops: [StopReason] = []
-  private var generator = Generator()
+  /// Which life of which process a nonce belongs to, and how far the ledger was handed to its machine.
+  var writers: [UInt64: Writer] = [:]
+  var coverage = Coverage()
+  /// The first thing that was found wrong.
+  private(set) var failure: String?
+  private var generators: [Generator]
   private(set) var steps = 0
+  private var actions = 0
   var trace: ((String) -> Void)?
+
+  struct Writer {
+    var process: ObjectIdentifier
+    var life: Int
+    var readThrough: Int64 = -1
+  }
 
   init(_ scenario: Scenario) {
     self.scenario = scenario
     random = SimulationRandom(seed: scenario.seed)
-    isFaulty = scenario.isFaulty
     usage = (0..<scenario.partitions).map { _ in UsageLog() }
     ledgers = (0..<scenario.partitions).map { _ in LedgerLog() }
     committed = Array(repeating: nil, count: scenario.partitions)
-    providers = Dictionary(
-      uniqueKeysWithValues: scenario.sinks.map {
-        ($0.name, SimulatedProvider(isIdempotent: $0.isIdempotent, windowMilliseconds: 86_400_000))
-      })
-    var counting = CountingRules()
-    counting.windowMilliseconds = scenario.windowMilliseconds
-    counting.features["tokens"] = FeatureRule()
-    rules = BillingRules(version: 1, counting: counting, sinks: scenario.sinks.map(\.rules))
+    generators = Array(repeating: Generator(), count: scenario.partitions)
+    providers = Dictionary(uniqueKeysWithValues: scenario.sinks.map { ($0.name, SimulatedProvider($0)) })
+    rules = scenario.rules
+    wasConfigured = Set(scenario.rules.sinks.map(\.name))
+    for partition in 0..<scenario.partitions {
+      ledgers[partition].watch = LedgerWatch(world: self, partition: partition)
+    }
+    coverage.note("start: \(scenario.start)")
+    if scenario.partitions > 1 { coverage.note("partitions: several") }
   }
 
+  var watches: [LedgerWatch] { ledgers.compactMap(\.watch) }
+
+  /// Lets go of everything that is still to come: it holds on to the world.
+  func finish() {
+    queue = EventQueue()
+    for process in processes { process.kill() }
+    processes = []
+    for log in usage { log.waiting = [] }
+    for log in ledgers {
+      log.waiting = []
+      log.watch = nil
+    }
+  }
+
+  // MARK: Limits
+
   /// A run that has not come to rest by then never will.
-  static let stepLimit = 400_000
+  private static let stepLimit = 1_000_000
+  /// No single event leads to so many actions, unless it leads to them for ever.
+  private static let actionLimit = 50_000
+
+  func fail(_ what: String) {
+    if failure == nil {
+      failure = what
+      trace?("\(now) FAILED \(what)")
+    }
+  }
+
+  /// Counts an action of the present event; false where there have been too many.
+  func countAction(_ what: @autoclosure () -> String) -> Bool {
+    actions += 1
+    if actions > Self.actionLimit {
+      fail("one event led to more than \(Self.actionLimit) actions, the last one \(what())")
+      return false
+    }
+    return failure == nil
+  }
+
+  // MARK: Time
 
   func after(_ delay: Int64, _ run: @escaping () -> Void) { queue.schedule(at: now + max(0, delay), run) }
 
   /// Runs what is due until `time`.
   func run(until time: Int64) {
-    while steps < World.stepLimit, let next = queue.nextTime, next <= time, let event = queue.pop() {
+    while failure == nil, let next = queue.nextTime, next <= time, let event = queue.pop() {
       now = max(now, event.time)
       steps += 1
+      actions = 0
+      if steps > Self.stepLimit { return fail("no rest after \(Self.stepLimit) steps") }
+      for process in processes { process.fault?.passStep() }
       event.run()
     }
     now = max(now, time)
-  }
-
-  func produce(_ count: Int) {
-    for _ in 0..<count {
-      let partition = Int.random(in: 0..<scenario.partitions, using: &random)
-      generator.produce(into: usage[partition], now: now, using: &random)
-      usage[partition].tell()
-    }
   }
 
   /// The broker's clock: within two seconds of the truth, sometimes back.
   var brokerTime: Int64 { now + random.pick(-2_000...2_000) }
 
   func delay(_ most: Int64) -> Int64 { random.pick(1...most) }
+
+  // MARK: The usage topic
+
+  func produce(_ count: Int) {
+    for _ in 0..<count {
+      let partition = Int.random(in: 0..<scenario.partitions, using: &random)
+      generators[partition].produce(into: usage[partition], now: now, using: &random, coverage: &coverage)
+      usage[partition].tell()
+    }
+  }
+
+  /// Where `kafka.start` points to, were a ledger founded now, and the first record of the window before it.
+  func beginning(of partition: Int) -> (start: Int64, dedupFrom: Int64) {
+    let log = usage[partition]
+    let start: Int64
+    let instant: Int64
+    switch scenario.start {
+    case .earliest: return (0, 0)
+    case .latest:
+      start = log.end
+      instant = now
+    case .instant:
+      instant = cutOver
+      start = log.offset(at: instant) ?? log.end
+    }
+    let sightings = log.offset(at: instant - rules.counting.windowMilliseconds - 7_200_000) ?? start
+    return (start, min(start, sightings))
+  }
+
+  /// The instant of `kafka.start`.
+  var cutOver: Int64 = 0
 }

@@ -339,6 +339,8 @@ final class PartitionDelivery {
   var isDraining = false
   var hasToldDrained = false
   var toldReady = false
+  /// A claim with rows has come: whether it takes a further one is to be said again, also where that has not changed.
+  var owesReadiness = false
   /// Whether its counters changed since it last reported.
   var isDirty = false
   /// Its rows, by claim; few at a time, but for rows that a person retries one by one.

@@ -118,7 +118,10 @@ public final class SinkMachine {
     case .partitionOpened(let number, let rows, let anchor):
       open(number, rows: rows, anchor: anchor)
     case .claimStands(let number, let rows):
-      if let partition = partitions[number] { add(rows, to: partition) }
+      guard let partition = partitions[number] else { break }
+      // With rows to send the partition takes us for busy. Where all of them are dealt with at once, that must be denied.
+      if !rows.isEmpty { partition.owesReadiness = true }
+      add(rows, to: partition)
     case .partitionDraining(let number): drain(number)
     case .partitionClosed(let number): close(number)
     case .sendingStands(let number, let token, let identity, let ledgerMilliseconds):
@@ -261,7 +264,8 @@ public final class SinkMachine {
     for partition in dirty {
       partition.isDirty = false
       guard partition.isOpen else { continue }
-      if partition.takesClaim != partition.toldReady {
+      if partition.takesClaim != partition.toldReady || partition.owesReadiness {
+        partition.owesReadiness = false
         partition.toldReady = partition.takesClaim
         actions.append(.readyForClaim(partition.number, partition.toldReady))
       }

@@ -21,6 +21,8 @@ public struct SinkRows: Sendable, ExpressibleByArrayLiteral {
   }
 
   public init(arrayLiteral rows: SinkRow...) { self.init(rows) }
+
+  var isEmpty: Bool { parts.allSatisfy { $0.count == 0 } }
 }
 
 extension SinkRows.Part {

@@ -43,6 +43,12 @@ public enum LedgerCodec {
     guard reader.isAtEnd else { throw .trailingBytes }
     return (identity, record)
   }
+
+  /// Whose a record is that ``decode(_:)`` has taken before; nil where the bytes are too few to say.
+  static func identity(of bytes: [UInt8]) -> RecordIdentity? {
+    var reader = ByteReader(bytes, from: min(magic.count + 2, bytes.count))
+    return try? reader.identity()
+  }
 }
 
 /// The type byte of a record.

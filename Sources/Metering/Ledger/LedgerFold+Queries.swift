@@ -109,9 +109,12 @@ extension LedgerFold {
   /// Whether the partition may be counted under these rules.
   public func admits(_ rules: BillingRules) -> Admission {
     let digest = rules.digest
-    if digest == head?.configuration { return configurations[digest] == nil ? .change(isKnown: false) : .current }
-    if let present = head.flatMap({ configurations[$0.configuration] }), rules.version <= present.version {
-      return .versionNotRaised(present: present.version)
+    if digest == head?.configuration, configurations[digest] != nil { return .current }
+    // A founder that never came to append its CONFIG has left none: then the last one counts.
+    let standing =
+      head.flatMap { configurations[$0.configuration] } ?? latestConfiguration.flatMap { configurations[$0] }
+    if let standing, rules.version <= standing.version, digest != latestConfiguration {
+      return .versionNotRaised(present: standing.version)
     }
     return .change(isKnown: configurations[digest] != nil)
   }

@@ -152,7 +152,12 @@ extension SinkState {
       else { return nil }
       if let customer, let change = map(row, of: claim, at: position, to: customer, rules) { return change }
       return changes([reference]) { row, _ in
-        row.outrankAttempts(mayHaveHadEffect: true)
+        if case .parked = row.verdict, row.attempts.contains(where: { !$0.isRefused }) {
+          // The refusal is overruled, and an ambiguous attempt before it remains one: its age counts as ever.
+          row.attempts.removeAll(where: \.isRefused)
+        } else {
+          row.outrankAttempts(mayHaveHadEffect: true)
+        }
         row.verdict = .none
         return true
       }.first

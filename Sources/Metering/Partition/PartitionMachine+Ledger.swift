@@ -9,10 +9,13 @@ extension PartitionMachine {
     }
     // A restarted read hands over records that are folded already, or that it has not come to yet.
     guard entry.offset >= fold.nextOffset else { return }
-    if awaitsReread, entry.offset > fold.nextOffset { return }
+    let isBehind = awaitsReread && entry.offset > fold.nextOffset
     awaitsReread = false
-    if fold.nextOffset == 0, entry.offset > 0, fold.genesis == nil {
-      // The beginning was deleted after a snapshot: find that.
+    if isBehind || (fold.nextOffset == 0 && entry.offset > 0 && fold.genesis == nil) {
+      // What lies before this record was deleted after a snapshot: find that. (A snapshot that came late, of a writer that
+      // had lost the partition, can lie in the log and go on from before what is left of it.)
+      fold = LedgerFold(partition: facts.partition)
+      ledgerBegin = entry.offset
       finder = SnapshotFinder()
       isHinted = false
       findSnapshot(in: entry)
@@ -22,7 +25,7 @@ extension PartitionMachine {
   }
 
   private mutating func findSnapshot(in entry: LedgerEntry) {
-    guard let (payloads, through) = finder?.add(entry) else { return }
+    guard let (payloads, through) = finder?.add(entry), through + 1 >= ledgerBegin else { return }
     finder = nil
     do {
       fold = try LedgerFold(snapshot: payloads, through: through, partition: facts.partition)
@@ -54,6 +57,7 @@ extension PartitionMachine {
   }
 
   private mutating func react(to change: LedgerChange, at entry: LedgerEntry, now: Int64) {
+    if !givenUp.isEmpty, let identity = LedgerCodec.identity(of: entry.bytes) { giveUpStands(identity) }
     switch change {
     case .owner(let nonce):
       ownerStands(nonce, now: now)
@@ -74,11 +78,21 @@ extension PartitionMachine {
       if !sendings.isEmpty, let decoded = try? LedgerCodec.decode(entry.bytes) { voidSending(decoded.identity) }
     case .done(let sink, let rows), .parked(let sink, let rows):
       if phase == .counting { reportSettled(sink: sink, rows) }
-      // A former owner's late UNSENT may have come in between: such a row is to be sent after all.
-      for row in rows where !row.state.isAtRest { rowChanged(sink: sink, reference: row.reference) }
-    case .genesis, .configuration, .chunk, .unsent:
+      tellSink(sink, rows, of: entry)
+    case .unsent(let sink, let rows):
+      tellSink(sink, rows, of: entry)
+    case .genesis(let genesis):
+      genesisStands(genesis, now: now)
+    case .configuration, .chunk:
       break
     }
+  }
+
+  /// What our own sink has said it knows. What a former owner says late it does not: such a row is decided, or, where its
+  /// only attempt turns out to be void, to be sent after all.
+  private mutating func tellSink(_ sink: String, _ rows: [RowChange], of entry: LedgerEntry) {
+    guard LedgerCodec.identity(of: entry.bytes)?.nonce != facts.nonce else { return }
+    for row in rows { rowChanged(sink: sink, reference: row.reference) }
   }
 
   private mutating func reportSettled(sink: String, _ rows: [RowChange]) {
@@ -120,7 +134,7 @@ extension PartitionMachine {
       }
       return
     }
-    guard phase == .folding else { return }
+    guard phase == .folding, !awaitsReread else { return }
     compareLocal()
     guard let genesis = fold.genesis else {
       found(now: now)
@@ -146,6 +160,12 @@ extension PartitionMachine {
           partitionCount: facts.partitionCount, startOffset: facts.startOffset, dedupFromOffset: facts.dedupFromOffset,
           fingerprintKey: facts.fingerprintKey, incarnation: facts.incarnation, configuration: rulesDigest))
     ])
+  }
+
+  /// A GENESIS has been read back, ours or another founder's. Only now OWNER follows: of two appends under way at once the
+  /// later one may land alone, and a ledger that does not begin with GENESIS is of no use to anybody.
+  private mutating func genesisStands(_ genesis: Genesis, now: Int64) {
+    guard phase == .founding, isOurs(genesis) else { return }
     own(now: now)
   }
 
@@ -156,7 +176,7 @@ extension PartitionMachine {
 
   private mutating func own(now: Int64) {
     ownAppendedAt = now
-    if phase == .folding { phase = .owning }
+    phase = .owning
     var records: [LedgerRecord] = [.owner(Owner(instance: facts.instance))]
     if fold.configurations[rulesDigest] == nil {
       records.append(.config(ConfigurationRecord(digest: rulesDigest, bytes: rules.encoded)))
@@ -215,8 +235,7 @@ extension PartitionMachine {
       }
       return
     }
-    guard phase == .owning || phase == .founding, let genesis = fold.genesis else { return }
-    if phase == .founding, !isOurs(genesis) { return }
+    guard phase == .owning else { return }
     ownedAt = ownAppendedAt
     emit(.report(.owned(records: fold.nextOffset)))
     phase = .inspecting

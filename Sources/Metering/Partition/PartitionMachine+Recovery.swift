@@ -35,7 +35,8 @@ extension PartitionMachine {
     }
     let planner = RecoveryPlanner(
       genesis: genesis, genesisOffset: fold.genesisOffset, head: head, cuts: fold.cuts, rules: rules,
-      rulesDigest: rulesDigest, logStart: start,
+      rulesDigest: rulesDigest,
+      headBucketMilliseconds: fold.configurations[head.configuration]?.counting.bucketMilliseconds, logStart: start,
       logEnd: end)
     let usable = localDiffers ? nil : facts.local
     let plan = planner.plan(local: usable?.incarnation == genesis.incarnation ? usable : nil)
@@ -128,7 +129,7 @@ extension PartitionMachine {
     guard next < plan.replay.count else { return recovered(plan, now: now) }
     let range = plan.replay[next]
     phase = .replaying(plan, next: next + 1)
-    guard let covering = fold.configurations[range.configuration] else {
+    guard let covering = covering(range) else {
       let detail = "the CONFIG of cut [\(range.from), \(range.to)) is missing"
       return stop(.init(.ledgerUnreadable, offset: fold.nextOffset, detail: detail))
     }
@@ -136,6 +137,15 @@ extension PartitionMachine {
     counter?.setCap(range.capMilliseconds)
     counter?.capTimestamps = true
     emit(.replay(from: range.from, to: range.to))
+  }
+
+  /// The configuration of the cut that covers the range. The sightings before the start belong to GENESIS's; where its
+  /// writer never came to append that CONFIG, to the first cut's.
+  private func covering(_ range: ReplayRange) -> BillingRules? {
+    if let stated = fold.configurations[range.configuration] { return stated }
+    guard range.headRecordOffset == fold.genesisOffset else { return nil }
+    guard let first = fold.cuts.first, first.number == 0 else { return rules }
+    return fold.configurations[first.configuration]
   }
 
   private mutating func recovered(_ plan: RecoveryPlan, now: Int64) {
@@ -177,6 +187,8 @@ extension PartitionMachine {
     guard let from = counter?.nextOffset else { return }
     phase = .counting
     commits.begin(now: now, next: from)
+    // When the restored range's oldest event was read is not known any more: at the latest now.
+    if let open = counter?.rangeFrom, open < from { oldestOpenReadAt = now }
     for index in sinks.indices {
       let name = sinks[index].rules.name
       sinks[index].isOpen = true

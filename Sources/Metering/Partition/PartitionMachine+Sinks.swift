@@ -105,7 +105,11 @@ extension PartitionMachine {
       sendings[identity] = PendingSending(sink: name, token: token, rows: sending.rows, appendedAt: now)
       append(encoded: [LedgerCodec.encode(.sending(sending), identity: identity)])
     case .unsent(let unsent): append([.unsent(unsent)])
-    case .done(let done): append([.done(done)])
+    case .done(let done):
+      let identity = nextIdentity()
+      let uncertain = done.rows.filter { $0.outcome == .uncertain }.map(\.reference)
+      if !uncertain.isEmpty { givenUp[identity] = GivenUp(sink: name, rows: uncertain) }
+      append(encoded: [LedgerCodec.encode(.done(done), identity: identity)])
     case .park(let park): append([.park(park)])
     }
   }
@@ -129,7 +133,18 @@ extension PartitionMachine {
 
   mutating func voidSending(_ identity: RecordIdentity) {
     guard let pending = sendings.removeValue(forKey: identity) else { return }
+    // Told before the SENDING is void: rows that are decided already would be asked for again and again.
+    for row in pending.rows { rowChanged(sink: pending.sink, reference: row) }
     emit(.sink(name: pending.sink, .sendingVoid(token: pending.token)))
+  }
+
+  /// A DONE that gives rows up as uncertain has been read back. Where a former owner's UNSENT came in before it, the
+  /// attempt that it named was void, and such a row is to be sent after all.
+  mutating func giveUpStands(_ identity: RecordIdentity) {
+    guard let done = givenUp.removeValue(forKey: identity) else { return }
+    for row in done.rows where fold.sinks[done.sink]?.row(row)?.state.isAtRest == false {
+      rowChanged(sink: done.sink, reference: row)
+    }
   }
 
   /// Every record of our own that was read back ties ledger time to the elapsed clock anew.

@@ -43,14 +43,18 @@ public struct PartitionMachine: ~Copyable {
   var finder: SnapshotFinder?
   /// Whether that place came from the group's committed offset, which is only a hint.
   var isHinted = false
-  /// A snapshot was found: what is read on from the old place is not wanted.
+  /// A snapshot was found, and the first record after its `through` has not been read: what else was read is not wanted.
   var awaitsReread = false
+  /// Records below this offset are known to be gone from the ledger.
+  var ledgerBegin: Int64 = 0
   var hasComparedLocal = false
   var localDiffers = false
   var ownAppendedAt: Int64 = 0
   /// Elapsed time before our OWNER was appended: what ties ledger time to the elapsed clock.
   var ownedAt: Int64 = 0
   var sendings: [RecordIdentity: PendingSending] = [:]
+  /// DONEs that give rows up as uncertain, until they are read back.
+  var givenUp: [RecordIdentity: GivenUp] = [:]
   var snapshots = SnapshotSchedule()
 
   // Counting.
@@ -113,7 +117,13 @@ public struct PartitionMachine: ~Copyable {
   public mutating func handle(_ input: PartitionInput, now: Int64) {
     if case .ended = phase { return }
     switch input {
-    case .ledger(let entries): for entry in entries { read(entry, now: now) }
+    case .ledger(let entries):
+      for entry in entries {
+        let wasSearching = finder != nil
+        read(entry, now: now)
+        // A snapshot was found: the reading begins again elsewhere.
+        if wasSearching, awaitsReread { break }
+      }
     case .ledgerEnd: ledgerEnded(now: now)
     case .recalled(let entries, let isEnd): recalled(entries, isEnd: isEnd, now: now)
     case .appended: break  // Only what was read back counts.
@@ -138,6 +148,9 @@ public struct PartitionMachine: ~Copyable {
 
   /// Whether batches are wanted now. The worker stops pulling while not: that is the back-pressure.
   public var isCounting: Bool { phase == .counting && !isWaitingForCut && !hasDrained }
+
+  /// Whether a range is frozen whose cut has not been read back.
+  package var hasFrozenRange: Bool { pendingCut != nil }
 
   // MARK: Ending
 
@@ -222,6 +235,12 @@ struct PendingSending {
   var token: UInt64
   var rows: [RowReference]
   var appendedAt: Int64
+}
+
+/// Rows of a DONE that nobody knows the outcome of.
+struct GivenUp {
+  var sink: String
+  var rows: [RowReference]
 }
 
 /// A cut whose range is frozen and whose SEAL has not been read back.

@@ -11,6 +11,8 @@ struct RecoveryPlanner {
   var cuts: [LedgerCut]
   var rules: BillingRules
   var rulesDigest: Digest
+  /// The length of the dedup buckets under the head's configuration, milliseconds; nil where no CONFIG holds it.
+  var headBucketMilliseconds: Int64?
   /// Where the usage partition begins and ends now.
   var logStart: Int64
   var logEnd: Int64
@@ -41,9 +43,19 @@ struct RecoveryPlanner {
     return rebuild(resumeAt: resumeAt)
   }
 
+  /// Whether the local index holds what a rebuild for these rules would hold.
+  ///
+  /// A changed window makes another index, which reaches as far back as the cut that introduces it says. Until that cut
+  /// stands, nobody has said how far that is; and an index from before it reaches somewhere else.
   private func hasSameWindow(_ local: LocalSummary) -> Bool {
-    local.bucketMilliseconds == rules.counting.bucketMilliseconds
+    guard local.bucketMilliseconds == rules.counting.bucketMilliseconds,
+      headBucketMilliseconds == rules.counting.bucketMilliseconds
+    else { return false }
+    return introduction.map { local.headRecordOffset >= $0.sealOffset } ?? true
   }
+
+  /// The last remembered cut that introduced a changed window.
+  private var introduction: LedgerCut? { cuts.last { $0.indexFromOffset != nil } }
 
   /// The clock that the local head's record states.
   private func clockAt(_ local: LocalSummary) -> Int64 {
@@ -87,13 +99,13 @@ struct RecoveryPlanner {
       ranges = [sightings] + cuts.map(\.replayRange)
     }
     ranges.removeAll { $0.from >= $0.to }
-    let clock = start.map { max(0, cuts[$0].clockMilliseconds) } ?? 0
-    // A window that was made longer reaches only as far back as the cut that introduced it says.
-    if let reach = cuts.last(where: { $0.indexFromOffset != nil })?.indexFromOffset {
-      ranges = ranges.compactMap { clip($0, from: reach) }
-    }
+    // A window that was changed reaches only as far back as the cut that introduced it says.
+    if let reach = introduction?.indexFromOffset { ranges = ranges.compactMap { clip($0, from: reach) } }
     let missing = ranges.first { $0.from < logStart }?.from
     ranges = ranges.compactMap { clip($0, from: logStart) }
+    // The clock before the first record that is read again: what the last cut below it states.
+    let from = ranges.first?.from ?? head.offset
+    let clock = cuts.last { $0.to <= from }.map { max(0, $0.clockMilliseconds) } ?? 0
     let plan = RecoveryPlan(local: .rebuild, replay: ranges, clockMilliseconds: clock, countFrom: resumeAt)
     return Result(plan: plan, missing: missing)
   }

@@ -142,6 +142,24 @@ struct LedgerRowTests {
     }
   }
 
+  @Test("a retry overrules the refusal, and not the ambiguous attempt before it: its age counts as ever")
+  func retryAfterAmbiguousAttempt() throws {
+    var ledger = try claimed()
+    let one = try ledger.send([first])
+    let two = try ledger.send([first])
+    try ledger.done([first], of: two.sending, .rejected)
+    try ledger.append(
+      .resolve(
+        Resolve(
+          decision: .retry(sink: "books", row: first, state: ledger.fold.through, customer: nil), why: "known now")),
+      by: 2000)
+    guard case .inDoubt(let attempts) = ledger.state(first) else { Issue.record("not in doubt"); return }
+    #expect(attempts.map(\.sending) == [one.sending])
+    try ledger.done([first], of: one.sending, .delivered)
+    #expect(ledger.state(first) == nil)
+    #expect(balanced(ledger))
+  }
+
   @Test("SENDING and PARK count only from the owner")
   func zombies() throws {
     var ledger = try claimed()
