@@ -15,8 +15,8 @@ def number(name, default):
 
 EVENTS = number("EVENTS", 10_000_000)
 ROUNDS = number("ROUNDS", 3)
-CONSUMERS = number("CONSUMERS", max(1, min(4, (os.cpu_count() or 2) // 2)))
-SINK = os.environ.get("SINK") or "webhook"
+CONSUMERS = number("CONSUMERS", min(2, os.cpu_count() or 1))
+SINK = os.environ.get("SINK") or "log"
 MAX_ROWS = number("MAX_ROWS", 200_000)
 INTERVAL = os.environ.get("INTERVAL") or "500ms"
 
