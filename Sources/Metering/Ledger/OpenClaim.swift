@@ -3,7 +3,9 @@
 /// The state is derived from two facts, so that the order in which DONEs arrive decides nothing:
 /// the *verdict* (none, uncertain, parked) and the *attempts* (SENDINGs that stand, are not void, and come after the last
 /// PARK or RESOLVE of the row). A PARK or RESOLVE empties the attempts: a late DONE or UNSENT of an older SENDING then
-/// names no attempt of the row, which is how it is outranked. *Settled* absorbs: delivered is the highest rank, a
+/// names no attempt of the row, which is how it is outranked. One thing outlives: where a person retries a row that a DONE
+/// has refused, an ambiguous attempt before the refusal stays, since its age decides how long the row may be sent again,
+/// and what is learnt of it late is still the truth. *Settled* absorbs: delivered is the highest rank, a
 /// person's settling or dropping outranks all SENDINGs before it, and a SENDING of a settled row does not count. So of a
 /// settled row nothing has to be remembered but that it is no longer here.
 public struct OpenRow: Hashable, Sendable {
