@@ -18,6 +18,8 @@ public struct KafkaError: Error, Hashable, Sendable, CustomStringConvertible {
   public let isFatal: Bool
   /// The same call may succeed when it is repeated later.
   public let isRetriable: Bool
+  /// The broker has said no, and will say it again: rights, sizes, topics. What was not sent in time is no refusal.
+  public var isRefusal: Bool { code.isRefusal }
   /// The configuration property that is to blame, where there is one.
   public let property: String?
 
@@ -72,6 +74,14 @@ extension KafkaError.Code {
   }
   /// The same as `name`.
   public var description: String { name }
+
+  var isRefusal: Bool {
+    [
+      .topicAuthorizationFailed, .clusterAuthorizationFailed, .groupAuthorizationFailed, .authentication,
+      .saslAuthenticationFailed, .messageTooLarge, .invalidTimestamp, .invalidConfiguration, .unknownTopic,
+      .unknownPartition, .unknownTopicOrPartition,
+    ].contains(self)
+  }
 
   var raw: rd_kafka_resp_err_t { rd_kafka_resp_err_t(rawValue) }
 

@@ -63,6 +63,39 @@ extension WholeBinary {
       try rig.close()
     }
 
+    @Test("the only broker is away for longer than an append may take, and all goes on by itself") func away() throws {
+      let rig = try DaemonRig("away", createTopic: false)
+      guard let kafka = try OwnKafka() else {
+        note("a broker that is away was not run: METERD_TEST_KAFKA_SCRIPT is not set")
+        return try rig.close()
+      }
+      rig.servers = kafka.servers
+      rig.sinks = ["webhook"]
+      try kafka.control("topic", [rig.topic, "\(DaemonRig.partitions)"])
+      let publisher = try UsagePublisher(rig, seed: Surroundings.seed)
+      let instance = try Instance(rig, "one")
+      do {
+        try instance.start()
+        try instance.waitUntilReady(seconds: 60)
+        try publisher.publish(3_000, isPlain: true)
+        try kafka.control("kill", ["1"])
+        Thread.sleep(forTimeInterval: 40)
+        try instance.requireAlive("the broker was away")
+        try kafka.control("start", ["1"])
+        note("the broker was away for 40 s")
+        try publisher.publish(1_000, isPlain: true)
+        try rig.waitUntilExact(publisher.expected, seconds: 90, [instance])
+        try instance.waitUntil("no partition stopped") { $0.partitions.allSatisfy { $0.state == "counting" } }
+        try rig.waitUntilConserved(instance)
+        try instance.stopGracefully()
+      } catch {
+        instance.kill()
+        throw error
+      }
+      publisher.close()
+      try rig.close()
+    }
+
     /// The units of 10⁻⁹ that a decimal string says.
     private func units(of text: String) throws -> Int128 {
       let parts = text.split(separator: ".", omittingEmptySubsequences: false)

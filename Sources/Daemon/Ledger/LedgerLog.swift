@@ -80,6 +80,8 @@ public final class LedgerLog: Sendable {
     self.observer = observer
     self.properties = properties.overridden(by: [
       "enable.idempotence": "true", "acks": "all", "compression.codec": "zstd", "linger.ms": "0",
+      // A record that is given up ends the producer: none behind it may land, or a set would stand with a hole in it.
+      "enable.gapless.guarantee": "true",
       "message.timeout.ms": String(Self.appendTimeoutMilliseconds), "message.max.bytes": "1040000",
     ])
     reader = try ReaderHandle(

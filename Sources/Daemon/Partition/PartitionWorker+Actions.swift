@@ -51,8 +51,10 @@ extension PartitionWorker {
       switch outcome {
       case .appended: self?.post(.input(.appended(token: token)), life: life)
       case .failed(let error, let isUnknown):
+        // What a broker that was away for long did not take in time is not refused: the next owner says it again.
+        let isRefused = !isUnknown && error.isRefusal
         self?.post(
-          .input(.appendFailed(token: token, isUnknown: isUnknown, detail: error.description)), life: life)
+          .input(.appendFailed(token: token, isUnknown: !isRefused, detail: error.description)), life: life)
       }
     }
   }

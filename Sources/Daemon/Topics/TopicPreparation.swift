@@ -6,7 +6,13 @@ extension Admin {
     guard let metadata = try topic(name) else { return nil }
     var settings: [String: String] = [:]
     if withSettings {
-      for (key, entry) in try topicConfiguration(name) { settings[key] = entry.value }
+      do throws(KafkaError) {
+        for (key, entry) in try topicConfiguration(name) { settings[key] = entry.value }
+      } catch {
+        // Of several brokers, one may not have heard of a topic that another has just made.
+        if error.code == .unknownTopicOrPartition { return nil }
+        throw error
+      }
     }
     return TopicDescription(
       name: name, partitionCount: Int32(metadata.partitions.count), replicationFactor: metadata.replicationFactor,

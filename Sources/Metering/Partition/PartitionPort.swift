@@ -203,7 +203,7 @@ public enum PartitionInput: Sendable {
   case ledgerEnd
   case recalled([LedgerEntry], isEnd: Bool)
   case appended(token: UInt64)
-  /// `isUnknown`: it may have landed. Otherwise it provably has not.
+  /// `isUnknown`: it may have landed, or was not sent in time. Otherwise the broker refuses it.
   case appendFailed(token: UInt64, isUnknown: Bool, detail: String)
   case logInspected(start: Int64, end: Int64, digest: Digest?)
   case storageOpened
