@@ -102,9 +102,14 @@ public struct ProviderCheck: Sendable {
       after = page.hasMore ? page.meters.last?.id : nil
     } while after != nil
     let names = eventNames(features)
+    let missing = StripeCheck.missing(meters: meters, eventNames: names)
+    for name in missing {
+      facts.append("warning: no active meter \(name): its rows would be parked until there is one")
+    }
     let wrong = StripeCheck.problems(meters: meters, eventNames: names)
     for problem in wrong { found(.configuration, "features", problem) }
-    if wrong.isEmpty, !names.isEmpty { facts.append("meters that add up: \(names.joined(separator: ", "))") }
+    let well = names.filter { !missing.contains($0) }
+    if wrong.isEmpty, !well.isEmpty { facts.append("meters that add up: \(well.joined(separator: ", "))") }
     if sink.rules.takesOtherFeatures {
       facts.append("features that are not listed need a meter of their own name (other_features: same_name)")
     }

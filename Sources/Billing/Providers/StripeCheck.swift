@@ -87,22 +87,19 @@ public enum StripeCheck {
     return Page(meters: meters, hasMore: body.has_more)
   }
 
-  /// What would go wrong with these names (those that features are mapped to). Empty where all is well.
+  /// Names (those that features are mapped to) without an active meter: their rows would be refused, and parked.
+  public static func missing(meters: [Meter], eventNames: [String]) -> [String] {
+    Set(eventNames).sorted().filter { name in !meters.contains { $0.eventName == name && $0.isActive } }
+  }
+
+  /// What would bill something else than was sent. Empty where all is well.
   ///
   /// Rows are sums, of counts too, so every meter must add values up: a `count` meter would count our rows, a `last`
   /// meter would keep only one, and one with an event time window would replace.
   public static func problems(meters: [Meter], eventNames: [String]) -> [String] {
-    var problems: [String] = []
-    for name in Set(eventNames).sorted() {
-      let named = meters.filter { $0.eventName == name }
-      guard let meter = named.first(where: \.isActive) else {
-        problems.append(
-          named.isEmpty ? "Stripe has no meter with the event name \(name)" : "the meter \(name) is inactive")
-        continue
-      }
-      problems += self.problems(meter)
+    Set(eventNames).sorted().flatMap { name in
+      meters.first { $0.eventName == name && $0.isActive }.map(problems) ?? []
     }
-    return problems
   }
 
   private static func problems(_ meter: Meter) -> [String] {

@@ -18,8 +18,8 @@ enum CheckCommand {
       Terminal.note("ok: the configuration is valid (nothing was connected to)")
       return
     }
-    try askProviders(settings.sinks, features: configuration.features.map(\.name))
     if configuration.kafka.isEmbedded {
+      try askProviders(settings.sinks, features: configuration.features.map(\.name))
       Terminal.note("ok: the configuration is valid (the embedded broker needs no connection)")
       return
     }
@@ -35,6 +35,7 @@ enum CheckCommand {
     guard stops.isEmpty else {
       throw CommandFailure(.data, "\(stops.count) of \(opened.usage.partitionCount) partitions would stop")
     }
+    try askProviders(settings.sinks, features: configuration.features.map(\.name))
     Terminal.note(
       "ok: cluster \(opened.clusterID), topic \(opened.usage.name) with \(opened.usage.partitionCount) partitions")
   }

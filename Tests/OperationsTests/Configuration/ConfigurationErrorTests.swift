@@ -21,7 +21,7 @@ import Testing
   }
 
   @Test func wrongTypes() {
-    let duration = "a duration from 1s to 24h, such as 90s, 24h, 35d or 1h30m"
+    let duration = "a duration from 100ms to 24h, such as 90s, 24h, 35d or 1h30m"
     #expect(
       problems(minimal("flush: { interval: 60 }")) == [
         "meterd.yaml:5: flush.interval: wrong type; found: \"60\"; allowed: \(duration)"
