@@ -25,6 +25,19 @@ def say(text):
     print(text, file=sys.stderr, flush=True)
 
 
+TOUCH = """
+import mmap
+with mmap.mmap(-1, 2 << 30) as memory:
+    for at in range(0, 2 << 30, 4096):
+        memory[at] = 1
+"""
+
+
+def touch_memory():
+    """Touches memory and gives it back: on a virtual machine no run then pays for what the host hands out anew."""
+    subprocess.run([sys.executable, "-c", TOUCH], check=True)
+
+
 def load(topic, events, expect, *more):
     subprocess.run([METERD, "load", "--bootstrap-servers", KAFKA, "--topic", topic, "--events", str(events),
                     "--expect", expect, *more], check=True, stdout=sys.stderr)
@@ -153,11 +166,13 @@ def main():
     one, many, daemon = [], [], []
     load_before = os.getloadavg()
     for index in range(ROUNDS):
+        touch_memory()
         one.append(consume_only(topic, 1))
         say(f"round {index + 1}: C consume-only, 1 handle: {rate(one[-1]):,.0f}/s")
         if CONSUMERS > 1:
             many.append(consume_only(topic, CONSUMERS))
             say(f"round {index + 1}: C consume-only, {CONSUMERS} handles: {rate(many[-1]):,.0f}/s")
+        touch_memory()
         run = DaemonRun(KAFKA, METERD, WORK, topic, f"{NAME}-{index}", events, consumers=CONSUMERS, sink=SINK,
                         max_rows=MAX_ROWS, interval=INTERVAL, expect=expect)
         daemon.append(run.until_settled())
