@@ -49,7 +49,7 @@ final class ClientHandle: @unchecked Sendable {
   func reportStatistics(_ json: String) { context.takeUnretainedValue().observer.statistics?(json) }
 
   /// The fatal error that the handle is in, if it is.
-  var fatalError: KafkaError? { Kafka.fatalError(of: raw) }
+  var fatalCause: KafkaError? { Kafka.fatalCause(of: raw) }
 
   /// Destroys the handle; waits for librdkafka's threads. A second call does nothing.
   func destroy(withoutClosing: Bool = false) {
@@ -85,7 +85,7 @@ final class ClientContext: Sendable {
       return
     }
     guard !fatalReported.exchange(true, ordering: .relaxed) else { return }
-    let error = fatalError(of: handle) ?? KafkaError(.fatal, doing: name(of: handle), detail: reason, isFatal: true)
+    let error = fatalCause(of: handle) ?? KafkaError(.fatal, doing: name(of: handle), detail: reason, isFatal: true)
     observer.error?(error)
     member.withLock { $0 }?.failed(error)
   }
@@ -106,7 +106,7 @@ func clientContext(_ opaque: UnsafeMutableRawPointer?) -> ClientContext? {
 
 func name(of handle: OpaquePointer) -> String { rd_kafka_name(handle).map { String(cString: $0) } ?? "client" }
 
-func fatalError(of handle: OpaquePointer) -> KafkaError? {
+func fatalCause(of handle: OpaquePointer) -> KafkaError? {
   var text = [CChar](repeating: 0, count: 512)
   let code = rd_kafka_fatal_error(handle, &text, text.count)
   guard code != RD_KAFKA_RESP_ERR_NO_ERROR else { return nil }

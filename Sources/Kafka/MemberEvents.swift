@@ -54,7 +54,7 @@ final class MemberEvents: RebalanceDelegate {
   /// Takes an entry of the consumer's queue: an error, since nothing is fetched.
   func took(_ message: UnsafeMutablePointer<rd_kafka_message_t>, of client: ClientHandle) {
     let code = message.pointee.err
-    if code == RD_KAFKA_RESP_ERR__FATAL, let error = client.fatalError { return failed(error) }
+    if code == RD_KAFKA_RESP_ERR__FATAL, let error = client.fatalCause { return failed(error) }
     let text = Message(pointer: message).value
     handler(.error(KafkaError(code, doing: client.purpose, detail: String(decoding: text, as: UTF8.self))))
   }

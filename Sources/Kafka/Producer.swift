@@ -102,7 +102,7 @@ public final class Producer: Sendable {
   public var unreported: Int { Int(rd_kafka_outq_len(client.raw)) }
 
   /// The fatal error that the producer is in, if it is: nothing more can be produced, and a new one has to be made.
-  public var fatalError: KafkaError? { client.fatalError }
+  public var fatalCause: KafkaError? { client.fatalCause }
 
   /// Sends what is queued without lingering, and waits until every record was reported.
   ///

@@ -75,7 +75,7 @@ public final class SinkMachine {
     var batches: [Batch]
     var requestedAt: Int64
     var account: String
-    /// Its batches are left out of the unstarted ones for now.
+    /// The ledger is slow to answer: its batches are left out of the unstarted ones until it does.
     var isSlow = false
   }
   struct Flight {

@@ -164,7 +164,7 @@ public final class LedgerLog: Sendable {
       if lane == nil || lane?.isBroken == true || lane?.underWay == 0 {
         let old = lane?.generation
         if state.current == nil || state.current?.number == old?.number && lane?.isBroken == true
-          || state.current?.producer.fatalError != nil
+          || state.current?.producer.fatalCause != nil
         {
           state.generations += 1
           state.current = try makeGeneration(state.generations)

@@ -308,8 +308,8 @@ final class PartitionWorker: @unchecked Sendable {
     self.told = totals
   }
 
-  /// Lag while nothing is read (stopped, recovering): it must not look like 0. The end of the log is asked for now and
-  /// then.
+  /// Lag while nothing is read (stopped, recovering): it must not look like 0. The end of the log is asked for every five
+  /// seconds, on the helper.
   private func unreadLag(position: Int64, now: Int64) -> Int64 {
     if now - logEndAskedAt >= 5_000, !isClosing.isSet {
       logEndAskedAt = now
