@@ -1,3 +1,5 @@
+internal import Metering
+
 /// JSON (RFC 8259) written straight into bytes, for the bodies of batches.
 struct JSONWriter {
   private(set) var bytes: [UInt8] = []
@@ -22,7 +24,7 @@ struct JSONWriter {
     text.withUTF8 { string($0) }
   }
 
-  private mutating func string(_ text: UnsafeBufferPointer<UInt8>) {
+  mutating func string(_ text: UnsafeBufferPointer<UInt8>) {
     bytes.append(UInt8(ascii: "\""))
     // Up to the next byte that needs an escape all is copied at once; mostly there is none.
     var start = 0
@@ -47,8 +49,9 @@ struct JSONWriter {
   }
 
   /// The dimensions as one object.
-  mutating func dimensions(_ dimensions: [RowDimension]) {
-    raw("{")
+  private mutating func dimensions(_ dimensions: [RowDimension]) {
+    if dimensions.isEmpty { return }
+    raw(",\"dimensions\":{")
     for (index, dimension) in dimensions.enumerated() {
       if index > 0 { raw(",") }
       string(dimension.name)
@@ -61,27 +64,50 @@ struct JSONWriter {
     raw("}")
   }
 
+  private mutating func dimensions(encoded: UnsafeBufferPointer<UInt8>) {
+    if encoded.isEmpty { return }
+    let start = bytes.count
+    var separator: StaticString = ",\"dimensions\":{"
+    let isPlain = NamedDimensions.forEachPlain(in: encoded) { name, value in
+      raw(separator)
+      separator = ","
+      string(name)
+      raw(":")
+      switch value {
+      case .string(let text): string(text)
+      case .number(let text): bytes.append(contentsOf: text)
+      case .boolean(let isTrue): isTrue ? raw("true") : raw("false")
+      }
+    }
+    if isPlain { return raw("}") }
+    bytes.removeSubrange(start...)
+    dimensions(RowDimension.all(in: Array(encoded)))
+  }
+
   /// The members of one row, without braces; the same for every body that holds rows.
   mutating func rowMembers(_ row: SinkRow) {
-    raw("\"key\":")
-    string(row.key)
-    raw(",\"customer\":")
-    string(row.customer)
-    raw(",\"meter\":")
-    string(row.meter)
-    if !row.dimensions.isEmpty {
-      raw(",\"dimensions\":")
-      dimensions(row.dimensions)
-    }
-    raw(",\"value\":\"")
-    QuantityText.append(row.value, to: &bytes)
-    raw("\",\"timestamp\":\"")
-    CalendarText.appendRFC3339(unixMilliseconds: row.timestampMilliseconds, to: &bytes)
-    raw("\",\"unix_ms\":")
-    number(row.timestampMilliseconds)
-    if row.events > 0 {
-      raw(",\"events\":")
-      number(row.events)
+    // A key has no letter that needs an escape.
+    raw("\"key\":\"")
+    row.appendKey(to: &bytes)
+    raw("\",\"customer\":")
+    row.withBytes { row in
+      string(row.customer)
+      raw(",\"meter\":")
+      string(row.meter)
+      switch row.dimensions {
+      case .encoded(let encoded): dimensions(encoded: encoded)
+      case .made(let made): dimensions(made)
+      }
+      raw(",\"value\":\"")
+      QuantityText.append(row.value, to: &bytes)
+      raw("\",\"timestamp\":\"")
+      CalendarText.appendRFC3339(unixMilliseconds: row.timestampMilliseconds, to: &bytes)
+      raw("\",\"unix_ms\":")
+      number(row.timestampMilliseconds)
+      if row.events > 0 {
+        raw(",\"events\":")
+        number(row.events)
+      }
     }
   }
 }

@@ -49,10 +49,17 @@ struct DeliveryRow: Equatable {
   // All below: only while the row is not gone.
 
   var partition: PartitionDelivery {
-    guard isCurrent, let partition = record.pointee.partition else {
+    guard isCurrent, let source = record.pointee.source else {
       preconditionFailure("a row that is gone has no partition")
     }
-    return partition
+    return source._withUnsafeGuaranteedRef { $0.partition }
+  }
+  /// As ``partition``'s, without a count of references.
+  var isPartitionDraining: Bool {
+    guard isCurrent, let source = record.pointee.source else {
+      preconditionFailure("a row that is gone has no partition")
+    }
+    return source._withUnsafeGuaranteedRef { $0.partition.isDraining }
   }
   var reference: RowReference { record.pointee.reference }
   var timestampMilliseconds: Int64 { record.pointee.timestampMilliseconds }
@@ -108,6 +115,9 @@ struct DeliveryRow: Equatable {
     return new
   }
 
+  /// Nothing was ever wrong with it: neither in doubt, nor failed, nor deferred.
+  var isUntroubled: Bool { record.pointee.trouble == nil }
+
   /// Never attempted by us in this process, and not in doubt from before.
   var isFresh: Bool { record.pointee.trouble.map { $0.failures == 0 && $0.doubt == nil } ?? true }
 
@@ -124,7 +134,7 @@ struct DeliveryRow: Equatable {
     guard isCurrent, let source = record.pointee.source else {
       preconditionFailure("a row that is gone has no bytes")
     }
-    return source.rows[Int(record.pointee.number)]
+    return source._withUnsafeGuaranteedRef { $0.rows[Int(record.pointee.number)] }
   }
 }
 
@@ -142,8 +152,6 @@ private final class Trouble {
 private struct RowRecord {
   var generation: UInt32 = 0
   var partitionNumber: Int32 = 0
-  /// Kept alive by `source`.
-  unowned(unsafe) var partition: PartitionDelivery?
   var reference = RowReference(claim: 0, row: 0)
   var timestampMilliseconds: Int64 = 0
   var notBefore: Int64 = 0
@@ -154,7 +162,9 @@ private struct RowRecord {
   var category = DeliveryRow.Category.blocking
   var isDecided = false
   var isJudged = false
-  var source: RowSource?
+  /// Kept alive by its partition as long as one of its rows is not gone (``PartitionDelivery/forgetRows()`` too), and that
+  /// by the machine or by the batch that the row is in.
+  var source: Unmanaged<RowSource>?
   var lane: Lane?
   var trouble: Trouble?
 }
@@ -204,15 +214,13 @@ final class RowPool {
 
   /// Adds the next row of the source.
   func make(
-    in source: RowSource, reference: RowReference, timestampMilliseconds: Int64, lane: Lane?,
-    largestBatch: Int
+    in source: RowSource, order: RowOrder, lane: Lane?, largestBatch: Int
   ) -> DeliveryRow {
     if free.isEmpty { grow() }
     let record = free.removeLast()
-    record.pointee.partitionNumber = source.partition.number
-    record.pointee.partition = source.partition
-    record.pointee.reference = reference
-    record.pointee.timestampMilliseconds = timestampMilliseconds
+    record.pointee.partitionNumber = order.partition
+    record.pointee.reference = RowReference(claim: order.claim, row: order.row)
+    record.pointee.timestampMilliseconds = order.timestampMilliseconds
     record.pointee.notBefore = 0
     record.pointee.number = UInt32(source.handles.count)
     record.pointee.largestBatch = Int32(clamping: largestBatch)
@@ -220,8 +228,8 @@ final class RowPool {
     record.pointee.category = .blocking
     record.pointee.isDecided = false
     record.pointee.isJudged = false
-    record.pointee.source = source
-    record.pointee.lane = lane
+    record.pointee.source = Unmanaged.passUnretained(source)
+    if let lane { record.pointee.lane = lane }
     let row = DeliveryRow(record: record, generation: record.pointee.generation)
     source.handles.append(row)
     source.live += 1
@@ -232,17 +240,19 @@ final class RowPool {
   @discardableResult
   func drop(_ row: DeliveryRow) -> Bool {
     guard row.record.pointee.generation == row.generation else { return false }
-    row.record.pointee.generation &+= 1
-    row.record.pointee.stage = .gone
-    let source = row.record.pointee.source
-    source?.live -= 1
-    row.record.pointee.partition = nil
-    row.record.pointee.source = nil
-    row.record.pointee.lane = nil
-    row.record.pointee.trouble = nil
-    free.append(row.record)
-    source?.compact()
-    return source?.live == 0
+    let record = row.record
+    record.pointee.generation &+= 1
+    record.pointee.stage = .gone
+    let source = record.pointee.source
+    record.pointee.source = nil
+    if record.pointee.lane != nil { record.pointee.lane = nil }
+    if record.pointee.trouble != nil { record.pointee.trouble = nil }
+    free.append(record)
+    return source?._withUnsafeGuaranteedRef { source in
+      source.live -= 1
+      source.compact()
+      return source.live == 0
+    } ?? false
   }
 
   private func grow() {
@@ -406,20 +416,17 @@ final class PartitionDelivery {
     }
   }
 
-  func forgetRows() { sources.removeAll() }
+  /// Rows in flight stay until their reply.
+  func forgetRows() { sources = sources.filter { $0.value.contains { $0.live > 0 } } }
 
   // MARK: Outcomes
 
-  /// Notes an outcome; the buffer that it is in, and whether that was begun with it.
-  func note(_ row: Done.Row, of sending: RecordIdentity) -> (buffer: DoneBuffer, isNew: Bool) {
-    if let buffer = lastDone, buffer.sending == sending {
-      buffer.rows.append(row)
-      return (buffer, false)
-    }
+  /// The buffer of that SENDING's outcomes, and whether it was begun with this call.
+  func doneBuffer(of sending: RecordIdentity) -> (buffer: DoneBuffer, isNew: Bool) {
+    if let buffer = lastDone, buffer.sending == sending { return (buffer, false) }
     let known = done[sending]
     let buffer = known ?? DoneBuffer(sending: sending)
     if known == nil { done[sending] = buffer }
-    buffer.rows.append(row)
     lastDone = buffer
     return (buffer, known == nil)
   }

@@ -2,30 +2,12 @@ public import Metering
 
 // Between a partition machine's words and a sink machine's: the daemon and the simulator use the same.
 
-extension SinkRow {
-  /// A ledger's row as its sink needs it.
-  public init(_ ledgerRow: LedgerRow) {
-    var doubt: Doubt?
-    if case .inDoubt(let attempts) = ledgerRow.state { doubt = Doubt(attempts) }
-    self.init(
-      reference: ledgerRow.reference, key: ledgerRow.key, row: ledgerRow.row, doubt: doubt,
-      mayBeKnown: ledgerRow.hasEarlierAttempts)
-  }
-
-  init(reference: RowReference, key: String, row: ClaimRow, doubt: Doubt? = nil, mayBeKnown: Bool = false) {
-    self.init(
-      reference: reference, key: key, customer: row.customer, meter: row.meter,
-      dimensions: row.dimensions.isEmpty ? [] : Self.dimensions(row.dimensions), value: row.value,
-      timestampMilliseconds: row.timestampMilliseconds, events: row.events, doubt: doubt, mayBeKnown: mayBeKnown)
-  }
-
-  /// A claim's rows have names and values: `ClaimBuilder` has put them so.
-  private static func dimensions(_ bytes: [UInt8]) -> [RowDimension] {
+extension RowDimension {
+  /// Those of a claim's row. They have names and values: `ClaimBuilder` has put them so.
+  static func all(in bytes: [UInt8]) -> [RowDimension] {
     (NamedDimensions.decode(bytes) ?? []).compactMap { RowDimension(name: $0.name, value: $0.value) }
   }
-}
 
-extension RowDimension {
   init?(name: String, value: DimensionValue) {
     switch value {
     case .absent: return nil

@@ -26,6 +26,7 @@ extension SinkMachine {
     }
     rowsWithSending -= batch.rows.count
     switch verdict {
+    case .all(.delivered): settleAll(batch, .delivered)
     case .all(let verdict): for row in batch.rows { apply(verdict, to: row, batch) }
     case .each(let verdicts):
       precondition(verdicts.count == batch.rows.count, "an adapter judges each row of its batch")

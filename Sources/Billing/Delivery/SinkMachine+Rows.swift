@@ -8,42 +8,42 @@ extension SinkMachine {
   }
 
   private func add(_ part: SinkRows.Part, to partition: PartitionDelivery) {
-    let source = RowSource(partition: partition, rows: part)
+    var part = part
+    let claim = part.reference(0).claim
     // A decision that crossed an attempt, or rows handed over twice: what is on its way already stays as it is.
-    let isKnown = partition.knows(part.reference(0).claim)
+    if partition.knows(claim) {
+      part = part.keeping((0..<part.count).filter { partition.row(part.reference($0)) == nil })
+      if part.count == 0 { return }
+    }
+    let source = RowSource(partition: partition, rows: part)
+    partition.add(source, claim: claim)
+    partition.count(.blocking, part.count)
+    rowCount += part.count
     var run: [RowHeap<RowOrder>.Entry] = []
     run.reserveCapacity(part.count)
     var held: [DeliveryRow] = []
+    let isFresh = part.isFresh
     for number in 0..<part.count {
-      let reference = part.reference(number)
-      let isHere = isKnown && partition.row(reference) != nil
-      let lane = contract.isSerialPerCustomerAndMeter && !isHere ? lane(of: part[number]) : nil
-      let row = pool.make(
-        in: source, reference: reference, timestampMilliseconds: part.timestampMilliseconds(number),
-        lane: lane,
-        largestBatch: contract.batch.records)
-      if isHere {
-        pool.drop(row)
-        continue
-      }
-      partition.count(row.category, 1)
-      rowCount += 1
+      let lane = contract.isSerialPerCustomerAndMeter ? lane(of: part[number]) : nil
+      let order = RowOrder(
+        timestampMilliseconds: part.timestampMilliseconds(number), partition: partition.number,
+        row: part.reference(number).row, claim: claim)
+      let row = pool.make(in: source, order: order, lane: lane, largestBatch: contract.batch.records)
       lane?.rows += 1
-      if let doubt = part.doubt(number) {
+      if !isFresh, let doubt = part.doubt(number) {
         row.doubt = doubt
         doubtChanged(row)
         if contract.idempotency.needsQuarantine { held.append(row) }
       }
-      run.append(.init(key: row.order, row: row))
+      run.append(.init(key: order, row: row))
     }
-    partition.add(source, claim: part.reference(0).claim)
     guard part.count >= DeliveryLimits.sortedRows else {
       for entry in run { oldest.push(entry.row, entry.key) }
       for row in held { hold(row) }
       for entry in run where entry.row.stage == .ready { ready.push(entry.row, entry.key) }
       return
     }
-    run.sort { $0.key < $1.key }
+    RowOrder.sortRowsOfOneClaim(&run)
     oldest.push(sorted: run)
     for row in held { hold(row) }
     if !held.isEmpty { run.removeAll { $0.row.stage != .ready } }
@@ -183,7 +183,7 @@ extension SinkMachine {
         releaseNext(row.lane)
         continue
       }
-      guard !row.partition.isDraining else {
+      guard !row.isPartitionDraining else {
         setStage(row, .shelved)
         releaseNext(row.lane)
         continue
@@ -212,6 +212,11 @@ extension SinkMachine {
 
   /// Judges a row by its doubt and its timestamp; one that may not be sent has been dealt with.
   func isSendable(_ row: DeliveryRow) -> Bool {
+    if row.isUntroubled, contract.timestamps.newestAheadMilliseconds == nil,
+      contract.timestamps.oldestMilliseconds == nil
+    {
+      return true
+    }
     let clock = row.partition.clock
     let timestamp = row.timestampMilliseconds
     let isTooOld =

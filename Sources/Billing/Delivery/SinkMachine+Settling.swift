@@ -72,17 +72,37 @@ extension SinkMachine {
     if pool.drop(row) { partition.left(claim) }
   }
 
+  /// What ``settle(_:_:_:code:)`` does, for all rows of a batch at once: they are in flight, and of one partition.
+  func settleAll(_ batch: Batch, _ outcome: RowOutcome) {
+    guard let grant = batch.grant else { return }
+    let partition = batch.partition
+    for row in batch.rows where row.stage == .inFlight {
+      let reference = row.reference
+      grant.outstanding -= 1
+      noteDone(partition, Done.Row(reference: reference, outcome: outcome), sending: grant.identity)
+      row.stage = .gone
+      rowCount -= 1
+      partition.count(row.category, -1)
+      leaveLane(row.lane, frees: true)
+      if row == probe { dropProbe() }
+      if pool.drop(row) { partition.left(reference.claim) }
+    }
+    touch(partition)
+  }
+
   private func noteDone(
     _ row: DeliveryRow, _ outcome: RowOutcome, code: String, sending: RecordIdentity
   ) {
     let partition = row.partition
-    let done = Done.Row(reference: row.reference, outcome: outcome, code: code)
-    let (buffer, isNew) = partition.note(done, of: sending)
-    if isNew { dueDone.append((now, partition, sending)) }
+    noteDone(partition, Done.Row(reference: row.reference, outcome: outcome, code: code), sending: sending)
     touch(partition)
-    if buffer.rows.count >= DeliveryLimits.doneRows {
-      flushDone(of: partition, sending: sending)
-    }
+  }
+
+  private func noteDone(_ partition: PartitionDelivery, _ row: Done.Row, sending: RecordIdentity) {
+    let (buffer, isNew) = partition.doneBuffer(of: sending)
+    if isNew { dueDone.append((now, partition, sending)) }
+    buffer.rows.append(row)
+    if buffer.rows.count >= DeliveryLimits.doneRows { flushDone(of: partition, sending: sending) }
   }
 
   // MARK: Appends
@@ -90,8 +110,10 @@ extension SinkMachine {
   func flushDone(of partition: PartitionDelivery, sending: RecordIdentity) {
     guard let rows = partition.takeDone(sending), partition.isOpen else { return }
     actions.append(.append(partition.number, .done(Done(sink: name, sending: sending, rows: rows))))
+    var counts = [0, 0, 0, 0]
+    for row in rows { counts[Int(row.outcome.rawValue)] += 1 }
     for outcome in [RowOutcome.delivered, .alreadyDelivered, .rejected, .uncertain] {
-      let count = rows.count { $0.outcome == outcome }
+      let count = counts[Int(outcome.rawValue)]
       if count > 0 { emit(.rowsSettled(partition.number, outcome, count: count)) }
     }
   }

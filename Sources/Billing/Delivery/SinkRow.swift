@@ -56,24 +56,27 @@ extension Doubt {
 /// A row that the sink has to bring to an outcome. Its bytes never change.
 ///
 /// Rows that need no attempt (a value of zero, an unmapped customer, anything settled or parked) are not handed over.
+///
+/// One of a claim is a reference to its place there: its bytes are put together where a property asks for them, or read
+/// where they lie (``withBytes(_:)``).
 public struct SinkRow: Hashable, Sendable {
-  public var reference: RowReference
-  /// The idempotency key: ASCII letters, digits, `-`, `_`, `.`.
-  public var key: String
-  /// As the provider knows it, UTF-8.
-  public var customer: [UInt8]
-  /// The provider's name of the feature, UTF-8.
-  public var meter: [UInt8]
-  public var dimensions: [RowDimension]
-  public var value: Quantity
-  /// The greatest event time in it, Unix milliseconds.
-  public var timestampMilliseconds: Int64
-  /// How many events are in it.
-  public var events: Int64
-  /// Open attempts; nil for a row that was never sent, or whose attempts all were void.
-  public var doubt: Doubt?
-  /// A person retries a row that was uncertain: the provider may know its key from us.
-  public var mayBeKnown: Bool
+  private struct Made: Hashable, Sendable {
+    var reference: RowReference
+    var key: String
+    var customer: [UInt8]
+    var meter: [UInt8]
+    var dimensions: [RowDimension]
+    var value: Quantity
+    var timestampMilliseconds: Int64
+    var events: Int64
+    var doubt: Doubt?
+    var mayBeKnown: Bool
+  }
+  private enum Content: Sendable {
+    case claimed(ClaimRows, number: Int)
+    indirect case made(Made)
+  }
+  private var content: Content
 
   public init(
     reference: RowReference, key: String, customer: [UInt8], meter: [UInt8],
@@ -81,15 +84,196 @@ public struct SinkRow: Hashable, Sendable {
     value: Quantity, timestampMilliseconds: Int64, events: Int64 = 0, doubt: Doubt? = nil,
     mayBeKnown: Bool = false
   ) {
-    self.reference = reference
-    self.key = key
-    self.customer = customer
-    self.meter = meter
-    self.dimensions = dimensions
-    self.value = value
-    self.timestampMilliseconds = timestampMilliseconds
-    self.events = events
-    self.doubt = doubt
-    self.mayBeKnown = mayBeKnown
+    content = .made(
+      Made(
+        reference: reference, key: key, customer: customer, meter: meter, dimensions: dimensions, value: value,
+        timestampMilliseconds: timestampMilliseconds, events: events, doubt: doubt, mayBeKnown: mayBeKnown))
+  }
+
+  /// The `number`th of a claim's rows.
+  init(_ number: Int, of rows: ClaimRows) { content = .claimed(rows, number: number) }
+
+  private var made: Made {
+    switch content {
+    case .made(let made): made
+    case .claimed(let rows, let number):
+      Self.made(
+        rows.row(number), reference: RowReference(claim: rows.claim, row: rows.index(number)), key: rows.key(number),
+        doubt: Doubt(rows.attempts(number)), mayBeKnown: rows.hasEarlierAttempts(number))
+    }
+  }
+
+  private static func made(
+    _ row: ClaimRow, reference: RowReference, key: String, doubt: Doubt?, mayBeKnown: Bool
+  ) -> Made {
+    Made(
+      reference: reference, key: key, customer: row.customer, meter: row.meter,
+      dimensions: row.dimensions.isEmpty ? [] : RowDimension.all(in: row.dimensions), value: row.value,
+      timestampMilliseconds: row.timestampMilliseconds, events: row.events, doubt: doubt, mayBeKnown: mayBeKnown)
+  }
+
+  private mutating func change(_ body: (inout Made) -> Void) {
+    var changed = made
+    body(&changed)
+    content = .made(changed)
+  }
+
+  /// A ledger's row as its sink needs it.
+  public init(_ ledgerRow: LedgerRow) {
+    var doubt: Doubt?
+    if case .inDoubt(let attempts) = ledgerRow.state { doubt = Doubt(attempts) }
+    content = .made(
+      Self.made(
+        ledgerRow.row, reference: ledgerRow.reference, key: ledgerRow.key, doubt: doubt,
+        mayBeKnown: ledgerRow.hasEarlierAttempts))
+  }
+
+  public static func == (left: Self, right: Self) -> Bool { left.made == right.made }
+  public func hash(into hasher: inout Hasher) { hasher.combine(made) }
+
+  // MARK: Fields
+
+  public var reference: RowReference {
+    get {
+      switch content {
+      case .made(let made): made.reference
+      case .claimed(let rows, let number): RowReference(claim: rows.claim, row: rows.index(number))
+      }
+    }
+    set { change { $0.reference = newValue } }
+  }
+  /// The idempotency key: ASCII letters, digits, `-`, `_`, `.`.
+  public var key: String {
+    get {
+      switch content {
+      case .made(let made): made.key
+      case .claimed(let rows, let number): rows.key(number)
+      }
+    }
+    set { change { $0.key = newValue } }
+  }
+  /// As the provider knows it, UTF-8.
+  public var customer: [UInt8] {
+    get {
+      switch content {
+      case .made(let made): made.customer
+      case .claimed(let rows, let number): rows.row(number).customer
+      }
+    }
+    set { change { $0.customer = newValue } }
+  }
+  /// The provider's name of the feature, UTF-8.
+  public var meter: [UInt8] {
+    get {
+      switch content {
+      case .made(let made): made.meter
+      case .claimed(let rows, let number): rows.row(number).meter
+      }
+    }
+    set { change { $0.meter = newValue } }
+  }
+  public var dimensions: [RowDimension] {
+    get { made.dimensions }
+    set { change { $0.dimensions = newValue } }
+  }
+  public var value: Quantity {
+    get {
+      switch content {
+      case .made(let made): made.value
+      case .claimed(let rows, let number): rows.value(number)
+      }
+    }
+    set { change { $0.value = newValue } }
+  }
+  /// The greatest event time in it, Unix milliseconds.
+  public var timestampMilliseconds: Int64 {
+    get {
+      switch content {
+      case .made(let made): made.timestampMilliseconds
+      case .claimed(let rows, let number): rows.timestampMilliseconds(number)
+      }
+    }
+    set { change { $0.timestampMilliseconds = newValue } }
+  }
+  /// How many events are in it.
+  public var events: Int64 {
+    get { made.events }
+    set { change { $0.events = newValue } }
+  }
+  /// Open attempts; nil for a row that was never sent, or whose attempts all were void.
+  public var doubt: Doubt? {
+    get {
+      switch content {
+      case .made(let made): made.doubt
+      case .claimed(let rows, let number): Doubt(rows.attempts(number))
+      }
+    }
+    set { change { $0.doubt = newValue } }
+  }
+  /// A person retries a row that was uncertain: the provider may know its key from us.
+  public var mayBeKnown: Bool {
+    get {
+      switch content {
+      case .made(let made): made.mayBeKnown
+      case .claimed(let rows, let number): rows.hasEarlierAttempts(number)
+      }
+    }
+    set { change { $0.mayBeKnown = newValue } }
+  }
+
+  // MARK: Where it lies
+
+  /// The dimensions of a row: in the ledger's encoding, or made by hand.
+  enum Dimensions {
+    case encoded(UnsafeBufferPointer<UInt8>)
+    case made([RowDimension])
+  }
+
+  /// A row's fields without copies, there only during the call that hands them over.
+  struct Bytes {
+    let customer: UnsafeBufferPointer<UInt8>
+    let meter: UnsafeBufferPointer<UInt8>
+    let dimensions: Dimensions
+    let value: Quantity
+    let timestampMilliseconds: Int64
+    let events: Int64
+  }
+
+  /// Calls `body` with the row's fields where they lie.
+  func withBytes(_ body: (Bytes) -> Void) {
+    switch content {
+    case .claimed(let rows, let number):
+      rows.withBytes(number) { row in
+        body(
+          Bytes(
+            customer: row.customer, meter: row.meter, dimensions: .encoded(row.dimensions), value: row.value,
+            timestampMilliseconds: row.timestampMilliseconds, events: row.events))
+      }
+    case .made(let made):
+      made.customer.withUnsafeBufferPointer { customer in
+        made.meter.withUnsafeBufferPointer { meter in
+          body(
+            Bytes(
+              customer: customer, meter: meter, dimensions: .made(made.dimensions), value: made.value,
+              timestampMilliseconds: made.timestampMilliseconds, events: made.events))
+        }
+      }
+    }
+  }
+
+  /// Appends its key.
+  func appendKey(to bytes: inout [UInt8]) {
+    switch content {
+    case .claimed(let rows, let number): rows.appendKey(number, to: &bytes)
+    case .made(let made): bytes.append(contentsOf: made.key.utf8)
+    }
+  }
+
+  /// The bytes of its key.
+  var keyCount: Int {
+    switch content {
+    case .claimed(let rows, let number): rows.keyCount(number)
+    case .made(let made): made.key.utf8.count
+    }
   }
 }

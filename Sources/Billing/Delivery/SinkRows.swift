@@ -47,6 +47,14 @@ extension SinkRows.Part {
     }
   }
 
+  /// Whether no record has named any of the rows.
+  var isFresh: Bool {
+    switch self {
+    case .claim(let rows): rows.isFresh
+    case .made: false
+    }
+  }
+
   func doubt(_ number: Int) -> Doubt? {
     switch self {
     case .claim(let rows): rows.isFresh(number) ? nil : Doubt(rows.attempts(number))
@@ -56,9 +64,7 @@ extension SinkRows.Part {
 
   subscript(_ number: Int) -> SinkRow {
     switch self {
-    case .claim(let rows):
-      rows.isFresh(number)
-        ? SinkRow(reference: reference(number), key: rows.key(number), row: rows.row(number)) : SinkRow(rows[number])
+    case .claim(let rows): SinkRow(number, of: rows)
     case .made(let rows): rows[number]
     }
   }

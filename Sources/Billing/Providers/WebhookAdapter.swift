@@ -39,8 +39,16 @@ public struct WebhookAdapter: ProviderAdapter {
 
   public func bodyBytes(of row: SinkRow) -> Int {
     // Names, punctuation, value and times; text grows at most sixfold by escapes, and customers rarely need any.
-    let dimensions = row.dimensions.reduce(0) { $0 + ($1.name.utf8.count + $1.text.utf8.count) * 2 + 8 }
-    return 220 + row.key.utf8.count + (row.customer.count + row.meter.count) * 2 + dimensions
+    var bytes = 220 + row.keyCount
+    row.withBytes { row in
+      bytes += (row.customer.count + row.meter.count) * 2
+      switch row.dimensions {
+      case .encoded(let dimensions): bytes += dimensions.count * 4
+      case .made(let dimensions):
+        for dimension in dimensions { bytes += (dimension.name.utf8.count + dimension.text.utf8.count) * 2 + 8 }
+      }
+    }
+    return bytes
   }
 
   public func request(for rows: [SinkRow], account: String) -> ProviderRequest {

@@ -79,6 +79,9 @@ public final class ClaimRows: Sendable {
     arena.entries[Int(places[number])].timestampMilliseconds
   }
 
+  /// Whether no record has named any of the rows.
+  public var isFresh: Bool { histories.isEmpty }
+
   /// Whether no record has named the `number`th row.
   public func isFresh(_ number: Int) -> Bool {
     histories.isEmpty || histories[places[number]] == nil
@@ -89,8 +92,46 @@ public final class ClaimRows: Sendable {
     histories.isEmpty ? [] : histories[places[number]]?.attempts ?? []
   }
 
+  /// Whether an attempt of the `number`th row before the last PARK or RESOLVE may have had effect.
+  public func hasEarlierAttempts(_ number: Int) -> Bool {
+    histories.isEmpty ? false : histories[places[number]]?.hasEarlierAttempts ?? false
+  }
+
+  /// The value of the `number`th row.
+  public func value(_ number: Int) -> Quantity {
+    let place = Int(places[number])
+    if remapped.isEmpty { return arena.values[place] }
+    return remapped[arena.entries[place].index]?.value ?? arena.values[place]
+  }
+
   /// The idempotency key of the `number`th row.
   public func key(_ number: Int) -> String { IdempotencyKey.text(prefix: keyPrefix, row: index(number)) }
+
+  /// Appends the idempotency key of the `number`th row, ASCII.
+  public func appendKey(_ number: Int, to bytes: inout [UInt8]) {
+    IdempotencyKey.append(prefix: keyPrefix, row: index(number), to: &bytes)
+  }
+
+  /// The bytes of that key.
+  public func keyCount(_ number: Int) -> Int { keyPrefix.count + IdempotencyKey.digits(of: index(number)) }
+
+  /// Calls `body` with the `number`th row, where it lies.
+  public func withBytes(_ number: Int, _ body: (ClaimRowBytes) -> Void) {
+    let place = Int(places[number])
+    guard !remapped.isEmpty, let row = remapped[arena.entries[place].index] else {
+      return arena.withBytes(at: place, body)
+    }
+    row.customer.withUnsafeBufferPointer { customer in
+      row.meter.withUnsafeBufferPointer { meter in
+        row.dimensions.withUnsafeBufferPointer { dimensions in
+          body(
+            ClaimRowBytes(
+              customer: customer, meter: meter, dimensions: dimensions, value: row.value,
+              timestampMilliseconds: row.timestampMilliseconds, events: row.events))
+        }
+      }
+    }
+  }
 
   /// The bytes of the `number`th row.
   public func row(_ number: Int) -> ClaimRow {

@@ -51,6 +51,45 @@ public enum NamedDimensions {
   }
 }
 
+extension NamedDimensions {
+  /// A value where it lies.
+  public enum PlainValue {
+    case string(UnsafeBufferPointer<UInt8>)
+    case number(UnsafeBufferPointer<UInt8>)
+    case boolean(Bool)
+  }
+
+  /// Calls `body` with each name and value, without copies. False where the bytes are not ASCII with names and texts of
+  /// less than 128 bytes throughout, or no such encoding: ``decode(_:)`` says what they are then, whatever `body` was
+  /// called with.
+  public static func forEachPlain(
+    in bytes: UnsafeBufferPointer<UInt8>, _ body: (_ name: UnsafeBufferPointer<UInt8>, _ value: PlainValue) -> Void
+  ) -> Bool {
+    // A length of one byte has no high bit either.
+    guard bytes.reduce(0 as UInt8, { $0 | $1 }) < 0x80 else { return false }
+    var at = 0
+    func text() -> UnsafeBufferPointer<UInt8>? {
+      guard at < bytes.count, Int(bytes[at]) < bytes.count - at else { return nil }
+      defer { at += 1 + Int(bytes[at]) }
+      return UnsafeBufferPointer(rebasing: bytes[at + 1..<at + 1 + Int(bytes[at])])
+    }
+    while at < bytes.count {
+      guard let name = text(), at < bytes.count else { return false }
+      let kind = bytes[at]
+      at += 1
+      switch kind {
+      case DimensionEncoding.string, DimensionEncoding.number:
+        guard let value = text() else { return false }
+        body(name, kind == DimensionEncoding.string ? .string(value) : .number(value))
+      case DimensionEncoding.no: body(name, .boolean(false))
+      case DimensionEncoding.yes: body(name, .boolean(true))
+      default: return false
+      }
+    }
+    return true
+  }
+}
+
 extension DimensionEncoding {
   /// The LEB128 integer at `at`, and where it ends.
   static func integer(of bytes: UnsafeRawBufferPointer, at start: Int) -> (value: Int, next: Int)? {

@@ -144,6 +144,11 @@ struct ByteReader {
   }
 
   mutating func text() throws(LedgerCodecError) -> String {
+    // Most codes are empty.
+    if position < end, bytes[position] == 0 {
+      position += 1
+      return ""
+    }
     let raw = try string()
     guard let text = String(validating: raw, as: UTF8.self) else { throw .malformed("text is not UTF-8") }
     return text

@@ -76,6 +76,8 @@ struct ByteWriter {
 
   /// A text as UTF-8 with its length before it.
   mutating func text(_ value: String) {
+    // Most codes are empty.
+    if value.isEmpty { return byte(0) }
     varint(value.utf8.count)
     bytes.append(contentsOf: value.utf8)
   }

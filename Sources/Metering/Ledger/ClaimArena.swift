@@ -1,8 +1,8 @@
 /// The frozen rows of one claim as one block of memory: the bytes of its customers, a table of its meters, and an entry of
 /// fixed size for each row. Rows of value 0 have none: they are settled from birth.
 ///
-/// Immutable, so that the fold and the claim's sink share it: a row is put together (``row(at:)``) where somebody needs
-/// its bytes, and costs no allocation before.
+/// Immutable, so that the fold and the claim's sink share it: a row is put together (``row(at:)``) where somebody keeps
+/// it, and is read where it lies (``withBytes(at:_:)``) where a request is written.
 public final class ClaimArena: Sendable {
   struct Entry: Sendable {
     var timestampMilliseconds: Int64
@@ -19,6 +19,12 @@ public final class ClaimArena: Sendable {
     var meter: [UInt8]
     var dimensions: [UInt8]
   }
+  /// Where a series lies in `seriesBytes`: the meter, and behind it the dimensions.
+  private struct Span {
+    var meter: Int
+    var dimensions: Int
+    var end: Int
+  }
 
   let entries: [Entry]
   /// By place, apart from the entries: outcomes need nothing else of a row.
@@ -27,6 +33,8 @@ public final class ClaimArena: Sendable {
   let isDense: Bool
   fileprivate let bytes: [UInt8]
   fileprivate let series: [Series]
+  private let spans: [Span]
+  private let seriesBytes: [UInt8]
 
   fileprivate init(entries: [Entry], values: [Quantity], bytes: [UInt8], series: [Series]) {
     self.entries = entries
@@ -35,6 +43,31 @@ public final class ClaimArena: Sendable {
     isDense = entries.last.map { Int($0.index) == entries.count - 1 } ?? true
     self.bytes = bytes
     self.series = series
+    var seriesBytes: [UInt8] = []
+    spans = series.map {
+      let start = seriesBytes.count
+      seriesBytes += $0.meter
+      seriesBytes += $0.dimensions
+      return Span(meter: start, dimensions: start + $0.meter.count, end: seriesBytes.count)
+    }
+    self.seriesBytes = seriesBytes
+  }
+
+  /// Calls `body` with the row of that place, as it lies here.
+  @inline(__always) func withBytes(at position: Int, _ body: (ClaimRowBytes) -> Void) {
+    let entry = entries[position]
+    let span = spans[Int(entry.seriesAndUnmapped / 2)]
+    let value = values[position]
+    bytes.withUnsafeBufferPointer { bytes in
+      seriesBytes.withUnsafeBufferPointer { seriesBytes in
+        body(
+          ClaimRowBytes(
+            customer: .init(rebasing: bytes[Int(entry.customerStart)..<Int(entry.customerStart + entry.customerCount)]),
+            meter: .init(rebasing: seriesBytes[span.meter..<span.dimensions]),
+            dimensions: .init(rebasing: seriesBytes[span.dimensions..<span.end]),
+            value: value, timestampMilliseconds: entry.timestampMilliseconds, events: entry.events))
+      }
+    }
   }
 
   /// The row of that place.
@@ -86,6 +119,20 @@ public final class ClaimArena: Sendable {
     }
     return ClaimArena(entries: kept, values: keptValues, bytes: names, series: series)
   }
+}
+
+/// A row of a claim where it lies: its bytes are somebody else's, and there only during the call that hands them over.
+public struct ClaimRowBytes {
+  /// As the provider knows it, UTF-8.
+  public let customer: UnsafeBufferPointer<UInt8>
+  /// The provider's name of the feature, UTF-8.
+  public let meter: UnsafeBufferPointer<UInt8>
+  /// Names and values (``NamedDimensions``), empty for none.
+  public let dimensions: UnsafeBufferPointer<UInt8>
+  public let value: Quantity
+  /// The greatest event time in it, Unix milliseconds.
+  public let timestampMilliseconds: Int64
+  public let events: Int64
 }
 
 /// Reads the rows of a CLAIM's payloads, or of a snapshot's claim, into an arena.

@@ -48,6 +48,15 @@ public enum IdempotencyKey {
     }
   }
 
+  /// How many digits a row's number takes.
+  static func digits(of row: UInt32) -> Int { row == 0 ? 1 : (36 - row.leadingZeroBitCount) / 5 }
+
+  /// The same key behind what `text` holds already.
+  static func append(prefix: [UInt8], row: UInt32, to text: inout [UInt8]) {
+    text.append(contentsOf: prefix)
+    digits(UInt64(row), into: &text)
+  }
+
   private static let dot = UInt8(ascii: ".")
 
   private static func name(_ sink: String, into text: inout [UInt8]) {

@@ -34,7 +34,7 @@ extension ByteWriter {
     case .done(let done):
       text(done.sink)
       identity(done.sending)
-      references(done.rows.map(\.reference))
+      references(done.rows.lazy.map(\.reference))
       for row in done.rows {
         byte(row.outcome.rawValue)
         text(row.code)
@@ -129,7 +129,8 @@ extension ByteWriter {
   }
 
   /// Row names as differences: rows of one claim that follow each other take two bytes each.
-  mutating func references(_ rows: [RowReference]) {
+  mutating func references(_ rows: some Collection<RowReference>) {
+    bytes.reserveCapacity(bytes.count + 10 + rows.count * 4)
     varint(rows.count)
     var claim: UInt64 = 0
     var row: UInt32 = 0

@@ -97,7 +97,7 @@ extension SinkState {
     }
     returned = [:]
     totals.settledRows[Int(RowState.Settlement.zero.rawValue)] &+= sound.zeroRows
-    sound.claim.forEachHistory { value, history in totals.add(value, rows: 1, to: history.state.bucket) }
+    sound.claim.forEachHistory { value, rows, history in totals.add(value, rows: rows, to: history.state.bucket) }
     if sound.claim.openCount > 0 { claims.append(sound.claim) }
   }
 }

@@ -111,33 +111,31 @@ public struct OpenClaim: Hashable, Sendable {
     }
   }
 
-  func position(of index: UInt32) -> Int? {
-    // Mostly nothing has been compacted: then the index is the place.
-    if arena.isDense {
-      return Int(index) < marks.count && marks[Int(index)] != Self.settledMark ? Int(index) : nil
-    }
-    let entries = arena.entries
-    var low = 0
-    var high = entries.count
-    while low < high {
-      let middle = (low &+ high) / 2
-      if entries[middle].index == index { return marks[middle] == Self.settledMark ? nil : middle }
-      if entries[middle].index < index { low = middle + 1 } else { high = middle }
-    }
-    return nil
-  }
+  func position(of index: UInt32) -> Int? { Changes(arena: arena, marks: marks, remapped: [:]).position(of: index) }
 
   func value(at position: Int) -> Quantity {
     let value = arena.values[position]
     return remapped.isEmpty ? value : remapped[arena.entries[position].index]?.value ?? value
   }
 
-  func history(at position: Int) -> RowHistory { histories[Int(marks[position])] }
-
-  func forEachHistory(_ body: (Quantity, RowHistory) -> Void) {
-    for position in marks.indices where marks[position] != Self.settledMark {
-      body(value(at: position), histories[Int(marks[position])])
+  /// Calls `body` with the sum of the rows that follow each other with the same history, their number, and that history.
+  func forEachHistory(_ body: (Quantity, Int64, RowHistory) -> Void) {
+    var last = Self.settledMark
+    var sum = Quantity.zero
+    var rows: Int64 = 0
+    for position in marks.indices {
+      let mark = marks[position]
+      if mark == Self.settledMark { continue }
+      if mark != last {
+        if rows > 0 { body(sum, rows, histories[Int(last)]) }
+        last = mark
+        sum = .zero
+        rows = 0
+      }
+      sum.units &+= value(at: position).units
+      rows += 1
     }
+    if rows > 0 { body(sum, rows, histories[Int(last)]) }
   }
 
   // MARK: Changing
@@ -150,17 +148,73 @@ public struct OpenClaim: Hashable, Sendable {
     return UInt32(histories.count - 1)
   }
 
-  mutating func set(_ mark: UInt32, at position: Int) {
-    marks[position] = mark
-    if mark == Self.settledMark {
-      openCount -= 1
+  /// The claim's rows while a record is applied to many of them: its marks moved out, so that writing them asks nobody
+  /// whether they are shared.
+  struct Changes {
+    fileprivate let arena: ClaimArena
+    fileprivate(set) var marks: [UInt32]
+    fileprivate var remapped: [UInt32: ClaimRow]
+    fileprivate var settled = 0
+
+    /// Where the row of that index is, unless it is settled.
+    @inline(__always) func position(of index: UInt32) -> Int? {
+      // Mostly nothing has been compacted: then the index is the place.
+      if arena.isDense {
+        return Int(index) < marks.count && marks[Int(index)] != OpenClaim.settledMark ? Int(index) : nil
+      }
+      return search(index)
+    }
+
+    private func search(_ index: UInt32) -> Int? {
+      let entries = arena.entries
+      var low = 0
+      var high = entries.count
+      while low < high {
+        let middle = (low &+ high) / 2
+        if entries[middle].index == index { return marks[middle] == OpenClaim.settledMark ? nil : middle }
+        if entries[middle].index < index { low = middle + 1 } else { high = middle }
+      }
+      return nil
+    }
+
+    @inline(__always) func value(at position: Int) -> Quantity {
+      let value = arena.values[position]
+      return remapped.isEmpty ? value : remapped[arena.entries[position].index]?.value ?? value
+    }
+
+    @inline(__always) mutating func set(_ mark: UInt32, at position: Int) {
+      marks[position] = mark
+      guard mark == OpenClaim.settledMark else { return }
+      settled += 1
       if !remapped.isEmpty { remapped[arena.entries[position].index] = nil }
     }
   }
 
+  /// To be given back to ``end(_:)`` before anything else is asked of the claim but its histories.
+  mutating func beginChanges() -> Changes {
+    let changes = Changes(arena: arena, marks: marks, remapped: remapped)
+    marks = []
+    remapped = [:]
+    return changes
+  }
+
+  mutating func end(_ changes: Changes) {
+    marks = changes.marks
+    remapped = changes.remapped
+    openCount -= changes.settled
+  }
+
+  mutating func set(_ mark: UInt32, at position: Int) {
+    var changes = beginChanges()
+    changes.set(mark, at: position)
+    end(changes)
+  }
+
   mutating func set(_ history: RowHistory, at positions: [Int]) {
     let mark = mark(of: history)
-    for position in positions { set(mark, at: position) }
+    var changes = beginChanges()
+    for position in positions { changes.set(mark, at: position) }
+    end(changes)
   }
 
   mutating func remap(_ row: ClaimRow, at position: Int) { remapped[arena.entries[position].index] = row }

@@ -4,51 +4,60 @@ extension SinkState {
   /// it made of it, and the sums follow.
   ///
   /// - Parameters:
+  ///   - reference: the row at a place of the record, of `count` places.
   ///   - isSame: whether the record says the same of the rows at two places of it. Rows of which it says the same, and of
   ///     which the same was known, are judged once.
   ///   - note: takes each row that changed.
-  private mutating func update(
-    _ references: some RandomAccessCollection<RowReference>, isSame: (Int, Int) -> Bool = { _, _ in true },
+  @inline(__always) private mutating func update(
+    count: Int, _ reference: (Int) -> RowReference, isSame: (Int, Int) -> Bool = { _, _ in true },
     _ body: (inout RowHistory, _ place: Int) -> Bool, note: (RowReference, RowState) -> Void
   ) {
     var place = 0
     var touched: [UInt64] = []
-    var index = references.startIndex
-    while index < references.endIndex {
-      let number = references[index].claim
-      let claim = claimPosition(number)
-      if claim != nil, touched.last != number { touched.append(number) }
-      // The last row's judgement.
+    while place < count {
+      let number = reference(place).claim
+      guard let claim = claimPosition(number) else {
+        while place < count, reference(place).claim == number { place += 1 }
+        continue
+      }
+      if touched.last != number { touched.append(number) }
+      var changes = claims[claim].beginChanges()
+      // The last row's judgement, and the rows that share it.
       var known: (mark: UInt32, place: Int, next: UInt32?, from: RowState, to: RowState)?
-      while index < references.endIndex, references[index].claim == number {
-        defer {
-          references.formIndex(after: &index)
-          place += 1
-        }
-        guard let claim, let position = claims[claim].position(of: references[index].row) else { continue }
-        let mark = claims[claim].marks[position]
+      var moved = (units: Int128(0), rows: Int64(0))
+      while place < count {
+        let named = reference(place)
+        guard named.claim == number else { break }
+        defer { place += 1 }
+        guard let position = changes.position(of: named.row) else { continue }
+        let mark = changes.marks[position]
         if known?.mark != mark || known.map({ isSame($0.place, place) }) != true {
-          let before = claims[claim].history(at: position)
+          if let known { totals.move(moved, from: known.from, to: known.to) }
+          moved = (0, 0)
+          let before = claims[claim].histories[Int(mark)]
           var after = before
           let hasEffect = body(&after, place)
           known = (mark, place, hasEffect ? claims[claim].mark(of: after) : nil, before.state, after.state)
         }
         guard let known, let next = known.next else { continue }
-        totals.move(claims[claim].value(at: position), from: known.from, to: known.to)
-        claims[claim].set(next, at: position)
-        note(references[index], known.to)
+        moved.units &+= changes.value(at: position).units
+        moved.rows += 1
+        changes.set(next, at: position)
+        note(named, known.to)
       }
+      if let known { totals.move(moved, from: known.from, to: known.to) }
+      claims[claim].end(changes)
     }
     for number in touched { tidy(number) }
   }
 
-  private mutating func changes(
-    _ references: some RandomAccessCollection<RowReference>, isSame: (Int, Int) -> Bool = { _, _ in true },
+  @inline(__always) private mutating func changes(
+    count: Int, _ reference: (Int) -> RowReference, isSame: (Int, Int) -> Bool = { _, _ in true },
     _ body: (inout RowHistory, _ place: Int) -> Bool
   ) -> [RowChange] {
     var changes: [RowChange] = []
-    changes.reserveCapacity(references.count)
-    update(references, isSame: isSame, body) { changes.append(RowChange(reference: $0, state: $1)) }
+    changes.reserveCapacity(count)
+    update(count: count, reference, isSame: isSame, body) { changes.append(RowChange(reference: $0, state: $1)) }
     return changes
   }
 
@@ -72,7 +81,7 @@ extension SinkState {
     claims[claim].remap(row, at: position)
     guard row.value == .zero else { return nil }
     let number = claims[claim].number
-    totals.move(.zero, from: open.state, to: .settled(.zero))
+    totals.move((0, 1), from: open.state, to: .settled(.zero))
     claims[claim].set(OpenClaim.settledMark, at: position)
     tidy(number)
     return RowChange(reference: RowReference(claim: number, row: open.index), state: .settled(.zero))
@@ -87,7 +96,9 @@ extension SinkState {
   mutating func apply(sending rows: [RowReference], attempt: RowAttempt) -> [RowReference] {
     var standing: [RowReference] = []
     standing.reserveCapacity(rows.count)
-    update(rows) { row, _ in
+    update(count: rows.count) {
+      rows[$0]
+    } _: { row, _ in
       // A row that the record names twice is attempted once.
       guard row.verdict == .none, row.attempts.last?.sending != attempt.sending else { return false }
       row.attempts.append(attempt)
@@ -100,7 +111,9 @@ extension SinkState {
 
   /// An UNSENT: the attempt is void. Where no attempt is left that could have had effect, nothing is uncertain any more.
   mutating func apply(unsent rows: [RowReference], of sending: RecordIdentity) -> [RowChange] {
-    changes(rows) { row, _ in
+    changes(count: rows.count) {
+      rows[$0]
+    } _: { row, _ in
       guard let place = row.attempts.firstIndex(where: { $0.sending == sending }) else { return false }
       row.attempts.remove(at: place)
       if row.attempts.isEmpty, case .uncertain = row.verdict { row.verdict = .none }
@@ -112,7 +125,7 @@ extension SinkState {
   /// UNSENT voided, is none.
   mutating func apply(done rows: [Done.Row], of sending: RecordIdentity, at offset: Int64) -> [RowChange] {
     let isSame: (Int, Int) -> Bool = { rows[$0].outcome == rows[$1].outcome && rows[$0].code == rows[$1].code }
-    return changes(rows.lazy.map(\.reference), isSame: isSame) { row, place in
+    return changes(count: rows.count, { rows[$0].reference }, isSame: isSame) { row, place in
       guard let attempt = row.attempts.firstIndex(where: { $0.sending == sending }) else { return false }
       if rows[place].outcome == .rejected { row.attempts[attempt].isRefused = true }
       let code = rows[place].code
@@ -130,7 +143,9 @@ extension SinkState {
 
   /// A PARK of rows that are not parked yet. It outranks the attempts before it.
   mutating func apply(park: Park, at offset: Int64) -> [RowChange] {
-    changes(park.rows) { row, _ in
+    changes(count: park.rows.count) {
+      park.rows[$0]
+    } _: { row, _ in
       if case .parked = row.verdict { return false }
       // A foreign duplicate is found on an attempt that proves itself without effect, with no ambiguous one before it.
       row.outrankAttempts(mayHaveHadEffect: park.reason != Park.foreignDuplicate)
@@ -151,7 +166,9 @@ extension SinkState {
         row.history.stateRecord == state
       else { return nil }
       if let customer, let change = map(row, of: claim, at: position, to: customer, rules) { return change }
-      return changes([reference]) { row, _ in
+      return changes(count: 1) { _ in
+        reference
+      } _: { row, _ in
         if case .parked = row.verdict, row.attempts.contains(where: { !$0.isRefused }) {
           // The refusal is overruled, and an ambiguous attempt before it remains one: its age counts as ever.
           row.attempts.removeAll(where: \.isRefused)
@@ -162,13 +179,17 @@ extension SinkState {
         return true
       }.first
     case .settle(_, let reference, let state):
-      return changes([reference]) { row, _ in
+      return changes(count: 1) { _ in
+        reference
+      } _: { row, _ in
         guard case .uncertain(_, let record) = row.verdict, record == state else { return false }
         row.verdict = .settled(.resolved)
         return true
       }.first
     case .drop(_, let reference, let state):
-      return changes([reference]) { row, _ in
+      return changes(count: 1) { _ in
+        reference
+      } _: { row, _ in
         guard row.stateRecord == state else { return false }
         row.verdict = .settled(.dropped)
         return true

@@ -34,10 +34,11 @@ public struct SinkTotals: Hashable, Sendable {
     }
   }
 
-  mutating func move(_ value: Quantity, from: RowState, to: RowState) {
-    add(Quantity(units: 0 &- value.units), rows: -1, to: from.bucket)
-    add(value, rows: 1, to: to.bucket)
-    if case .settled(let settlement) = to { settledRows[Int(settlement.rawValue)] &+= 1 }
+  mutating func move(_ moved: (units: Int128, rows: Int64), from: RowState, to: RowState) {
+    if moved.rows == 0 { return }
+    add(Quantity(units: 0 &- moved.units), rows: -moved.rows, to: from.bucket)
+    add(Quantity(units: moved.units), rows: moved.rows, to: to.bucket)
+    if case .settled(let settlement) = to { settledRows[Int(settlement.rawValue)] &+= moved.rows }
   }
 }
 

@@ -96,9 +96,22 @@ extension PartitionMachine {
   }
 
   private mutating func reportSettled(sink: String, _ rows: [RowChange]) {
-    let delivered = rows.filter { [.settled(.delivered), .settled(.alreadyDelivered)].contains($0.state) }
-    for (claim, rows) in Dictionary(grouping: delivered, by: \.reference.claim).sorted(by: { $0.key < $1.key }) {
-      emit(.report(.settled(sink: sink, claim: claim, rows: rows.count)))
+    var delivered: [UInt64: Int] = [:]
+    var run: (claim: UInt64, rows: Int) = (rows.first?.reference.claim ?? 0, 0)
+    for row in rows {
+      switch row.state {
+      case .settled(.delivered), .settled(.alreadyDelivered): break
+      default: continue
+      }
+      if row.reference.claim != run.claim {
+        delivered[run.claim, default: 0] += run.rows
+        run = (row.reference.claim, 0)
+      }
+      run.rows += 1
+    }
+    delivered[run.claim, default: 0] += run.rows
+    for (claim, rows) in delivered.sorted(by: { $0.key < $1.key }) where rows > 0 {
+      emit(.report(.settled(sink: sink, claim: claim, rows: rows)))
     }
   }
 

@@ -1,5 +1,5 @@
-// The cost of a row from its cut to its settled state in the fold, by stage: `delivery-bench [ROWS] [ROUNDS]`. Then what
-// a request costs on loopback: a webhook's full batch, and one of Stripe's size.
+// The cost of a row from its cut to its settled state in the fold, by stage: `delivery-bench [ROWS] [ROUNDS] [REQUESTS]`. Then
+// what a request costs on loopback: a webhook's full batch, and one of Stripe's size (REQUESTS: 0 leaves that out).
 
 let rows = CommandLine.arguments.dropFirst().first.flatMap { Int($0) } ?? 200_000
 let rounds = CommandLine.arguments.dropFirst(2).first.flatMap { Int($0) } ?? 5
@@ -17,5 +17,8 @@ if let (stages, delivery) = best {
   )
   stages.print(rows: rows)
 }
-try Requests.measure(count: 5_000, bytes: 200_000, concurrency: 8)
-try Requests.measure(count: 50_000, bytes: 300, concurrency: 8)
+let requests = CommandLine.arguments.dropFirst(3).first.flatMap { Int($0) } ?? 50_000
+if requests > 0 {
+  try Requests.measure(count: max(1, requests / 10), bytes: 200_000, concurrency: 8)
+  try Requests.measure(count: requests, bytes: 300, concurrency: 8)
+}
