@@ -72,15 +72,26 @@ public struct ClaimBuilder {
   private let rules: SinkRules
   private let carry: [CarryKey: Quantity]
   private let featureNames: [[UInt8]: [UInt8]]
-  private var customers = Interned<Customer>()
+  private var customers: [Customer] = []
+  /// The index of each customer; empty as long as ``isPlain``.
+  private var customerIndices: [Customer: Int32] = [:]
   private var meters = Interned<[UInt8]>()
   private var dimensions = Interned<[UInt8]>()
   /// The events' customer → its index in `customers`: the map is asked once for each.
   private var targets: [[UInt8]: Int32] = [:]
+  /// Whether all customers so far came in ascending order and are their own targets, as they are in a cut whose
+  /// customers are not mapped: then neither table of them is needed.
+  private var isPlain = true
   private var merged: [Merged] = []
+  /// Whether rows are looked up in `slots`. One cut's rows differ already, unless customers or features of it meet in one
+  /// target or meter; rows are only looked up from the first such meeting, or the second cut, on.
+  private var isHashed = false
+  private var hasCut = false
+  /// Which feature and dimensions of the cut a (meter, dimensions) stands for.
+  private var sources: [UInt64: (feature: [UInt8], dimensions: [UInt8])] = [:]
   private var isTooLong = false
   /// An open-addressing table over `merged`, a power of two of slots: the place of a key plus 1; 0 is free.
-  private var slots = [UInt32](repeating: 0, count: 1 << 10)
+  private var slots: [UInt32] = []
   private var skipped = Quantity.zero
 
   /// - Parameter carry: what is carried for the sink, by the provider's names.
@@ -107,6 +118,8 @@ public struct ClaimBuilder {
     var overflow: (customer: [UInt8], feature: [UInt8])?
     var isNameless = false
     let dimensionNames = Self.dimensionNames(features)
+    if hasCut, !isHashed { hashRows() }
+    hasCut = true
     for payload in payloads {
       // What the ordinals of this payload stand for here; -1: not routed to this sink.
       var series: [(meter: Int32, dimensions: Int32)] = []
@@ -117,7 +130,9 @@ public struct ClaimBuilder {
           if names.seriesIndex == series.count {
             let dimensions = NamedDimensions.encode(names.dimensions, names: dimensionNames[names.feature] ?? [])
             if dimensions == nil { isNameless = true }
-            series.append(dimensions.map { route(names.feature, $0) } ?? (-1, 0))
+            let routed: (meter: Int32, dimensions: Int32) = dimensions.map { route(names.feature, $0) } ?? (-1, 0)
+            series.append(routed)
+            if !isHashed, routed.meter >= 0 { noteSource(routed, names.feature, names.dimensions) }
           }
           let (meter, dimension) = series[names.seriesIndex]
           if meter < 0 {
@@ -164,15 +179,66 @@ public struct ClaimBuilder {
     return (meters.index(of: name), dimensions.index(of: dimension))
   }
 
+  private mutating func noteSource(
+    _ series: (meter: Int32, dimensions: Int32), _ feature: [UInt8], _ dimensions: [UInt8]
+  ) {
+    let key = UInt64(UInt32(bitPattern: series.meter)) << 32 | UInt64(UInt32(bitPattern: series.dimensions))
+    guard let known = sources[key] else {
+      sources[key] = (feature, dimensions)
+      return
+    }
+    if known.feature != feature || known.dimensions != dimensions { hashRows() }
+  }
+
   private mutating func target(of customer: [UInt8], _ map: ([UInt8]) -> [UInt8]?) -> Int32 {
+    var asked: [UInt8]??
+    if isPlain {
+      let last = customers.last?.bytes
+      if last == customer { return Int32(customers.count - 1) }
+      if last.map({ Self.precedes($0, customer) }) ?? true {
+        let mapped = map(customer)
+        if mapped == customer {
+          customers.append(Customer(bytes: customer, isUnmapped: false))
+          return Int32(customers.count - 1)
+        }
+        asked = .some(mapped)
+      }
+      // From here on with tables of all that came before.
+      isPlain = false
+      for (index, known) in customers.enumerated() {
+        targets[known.bytes] = Int32(index)
+        customerIndices[known] = Int32(index)
+      }
+    }
     if let known = targets[customer] { return known }
-    let mapped = map(customer)
-    let index = customers.index(of: Customer(bytes: mapped ?? customer, isUnmapped: mapped == nil))
+    let mapped = asked ?? map(customer)
+    let target = Customer(bytes: mapped ?? customer, isUnmapped: mapped == nil)
+    let index: Int32
+    if let known = customerIndices[target] {
+      if !isHashed { hashRows() }
+      index = known
+    } else {
+      index = Int32(customers.count)
+      customers.append(target)
+      customerIndices[target] = index
+    }
     targets[customer] = index
     return index
   }
 
+  private static func precedes(_ left: [UInt8], _ right: [UInt8]) -> Bool {
+    left.withUnsafeBufferPointer { left in
+      right.withUnsafeBufferPointer { right in
+        let count = min(left.count, right.count)
+        var at = 0
+        while at < count, left[at] == right[at] { at += 1 }
+        return at < count ? left[at] < right[at] : left.count < right.count
+      }
+    }
+  }
+
   private mutating func merge(_ row: CutNumbers, into key: Key) -> Bool {
+    guard isHashed else { return append(row, key) }
     if merged.count * 2 >= slots.count { growSlots() }
     var slot = Self.slot(of: key, mask: slots.count - 1)
     while slots[slot] != 0 {
@@ -186,14 +252,27 @@ public struct ClaimBuilder {
       }
       slot = (slot + 1) & (slots.count - 1)
     }
+    _ = append(row, key)
+    slots[slot] = UInt32(merged.count)
+    return true
+  }
+
+  private mutating func append(_ row: CutNumbers, _ key: Key) -> Bool {
     guard merged.count < Int(UInt32.max) else {
       isTooLong = true
       return true
     }
     merged.append(
       Merged(key: key, quantity: row.quantity, greatestTime: row.greatestTimeMilliseconds, events: row.events))
-    slots[slot] = UInt32(merged.count)
     return true
+  }
+
+  private mutating func hashRows() {
+    isHashed = true
+    sources = [:]
+    var count = 1 << 10
+    while count < merged.count * 4 { count *= 2 }
+    fillSlots(count)
   }
 
   /// The keys are our own small numbers and a time slot: nobody can choose them so that they meet.
@@ -206,8 +285,10 @@ public struct ClaimBuilder {
     return Int(truncatingIfNeeded: mixed >> 32) & mask
   }
 
-  private mutating func growSlots() {
-    slots = [UInt32](repeating: 0, count: slots.count * 4)
+  private mutating func growSlots() { fillSlots(slots.count * 4) }
+
+  private mutating func fillSlots(_ count: Int) {
+    slots = [UInt32](repeating: 0, count: count)
     for place in merged.indices {
       var slot = Self.slot(of: merged[place].key, mask: slots.count - 1)
       while slots[slot] != 0 { slot = (slot + 1) & (slots.count - 1) }
@@ -218,12 +299,14 @@ public struct ClaimBuilder {
   /// The claim of all that was added.
   public consuming func finish() throws(ClaimError) -> ClaimContent {
     guard !isTooLong else { throw .tooManyRows }
-    let customerRank = customers.ranks { left, right in
-      left.bytes == right.bytes
-        ? !left.isUnmapped && right.isUnmapped : left.bytes.lexicographicallyPrecedes(right.bytes)
-    }
-    let meterRank = meters.ranks { $0.lexicographicallyPrecedes($1) }
-    let dimensionRank = dimensions.ranks { $0.lexicographicallyPrecedes($1) }
+    let customerRank =
+      isPlain
+      ? (0..<Int32(customers.count)).map { $0 }
+      : ranks(of: customers) { left, right in
+        left.bytes == right.bytes ? !left.isUnmapped && right.isUnmapped : Self.precedes(left.bytes, right.bytes)
+      }
+    let meterRank = ranks(of: meters.values, by: Self.precedes)
+    let dimensionRank = ranks(of: dimensions.values, by: Self.precedes)
     var order: [Order] = []
     order.reserveCapacity(merged.count)
     for (place, row) in merged.enumerated() {
@@ -232,7 +315,8 @@ public struct ClaimBuilder {
           customer: customerRank[Int(row.key.customer)], meter: meterRank[Int(row.key.meter)], slot: row.key.slot,
           dimensions: dimensionRank[Int(row.key.dimensions)], place: UInt32(place)))
     }
-    order.sort(by: Order.precedes)
+    // One cut's rows are mostly in order already.
+    if zip(order, order.dropFirst()).contains(where: { Order.precedes($1, $0) }) { order.sort(by: Order.precedes) }
     var content = ClaimContent(rows: [], carries: [], skipped: skipped)
     content.rows.reserveCapacity(order.count)
     var start = 0
@@ -249,7 +333,7 @@ public struct ClaimBuilder {
   /// contract takes, and passes the rest on. An unmapped customer's rows stay as they are.
   private func fit(_ group: ArraySlice<Order>, into content: inout ClaimContent) throws(ClaimError) {
     guard let first = group.first.map({ merged[Int($0.place)] }) else { return }
-    let customer = customers.values[Int(first.key.customer)]
+    let customer = customers[Int(first.key.customer)]
     let meter = meters.values[Int(first.key.meter)]
     let carriedIn =
       customer.isUnmapped ? .zero : carry[CarryKey(customer: customer.bytes, meter: meter)] ?? .zero
@@ -291,15 +375,13 @@ private struct Interned<Value: Hashable> {
     values.append(value)
     return index
   }
+}
 
-  /// The place of each value in sorted order, by its number.
-  func ranks(by precedes: (Value, Value) -> Bool) -> [Int32] {
-    var ranks = [Int32](repeating: 0, count: values.count)
-    for (rank, index) in values.indices.sorted(by: { precedes(values[$0], values[$1]) })
-      .enumerated()
-    {
-      ranks[index] = Int32(rank)
-    }
-    return ranks
+/// The place of each value in sorted order, by its number.
+private func ranks<Value>(of values: [Value], by precedes: (Value, Value) -> Bool) -> [Int32] {
+  var ranks = [Int32](repeating: 0, count: values.count)
+  for (rank, index) in values.indices.sorted(by: { precedes(values[$0], values[$1]) }).enumerated() {
+    ranks[index] = Int32(rank)
   }
+  return ranks
 }

@@ -14,6 +14,14 @@ struct RowStreamWriter {
   private var isUnmapped = false
   private var hasCustomer = false
   private var series: [Series: UInt64] = [:]
+  /// Series by where their bytes lie. Rows share their names' bytes, so one of these mostly spares a hash; it holds what it
+  /// compares with, so equal places are equal bytes.
+  private var recent = [Recent?](repeating: nil, count: recentCount)
+  private struct Recent {
+    var series: Series
+    var number: UInt64
+  }
+  private static let recentCount = 64
   private var lastTime: Int64 = 0
 
   /// The greatest number of bytes that ``names(customer:isUnmapped:feature:dimensions:into:)`` and the numbers of a row
@@ -38,15 +46,29 @@ struct RowStreamWriter {
       isUnmapped = unmapped
       hasCustomer = true
     }
+    let places = (Self.place(feature), Self.place(dimensions))
+    let slot = (places.0 >> 4 ^ places.1 >> 5) & (Self.recentCount - 1)
+    if let known = recent[slot], Self.place(known.series.feature) == places.0,
+      Self.place(known.series.dimensions) == places.1
+    {
+      return writer.varint(Self.firstSeriesTag + known.number)
+    }
     let key = Series(feature: feature, dimensions: dimensions)
     if let known = series[key] {
       writer.varint(Self.firstSeriesTag + known)
+      recent[slot] = Recent(series: key, number: known)
     } else {
       writer.varint(Self.newSeriesTag)
       writer.string(feature)
       writer.string(dimensions)
+      recent[slot] = Recent(series: key, number: UInt64(series.count))
       series[key] = UInt64(series.count)
     }
+  }
+
+  /// Where an array's bytes lie: arrays that are there at the same time and lie at the same place are equal.
+  @inline(__always) private static func place(_ bytes: [UInt8]) -> Int {
+    bytes.withUnsafeBufferPointer { Int(bitPattern: $0.baseAddress) }
   }
 
   /// A time as the difference from the one before it in the stream.
@@ -60,8 +82,8 @@ struct RowStreamWriter {
 struct RowStreamReader {
   private(set) var customer: [UInt8] = []
   private(set) var isUnmapped = false
-  private(set) var feature: [UInt8] = []
-  private(set) var dimensions: [UInt8] = []
+  var feature: [UInt8] { series[seriesIndex].feature }
+  var dimensions: [UInt8] { series[seriesIndex].dimensions }
   /// Counts the changes of the customer: rows of equal ordinal have the same one.
   private(set) var customerOrdinal = 0
   /// The index of (feature, dimensions) in the stream's table.
@@ -76,15 +98,15 @@ struct RowStreamReader {
       isUnmapped = tag == RowStreamWriter.unmappedCustomerTag
       let shared = try reader.varint()
       guard shared <= UInt64(customer.count) else { throw .malformed("a customer shares more than there is") }
-      let rest = try reader.string()
-      customer = customer[..<Int(shared)] + rest
+      customer.removeSubrange(Int(shared)...)
+      try reader.appendString(to: &customer)
       customerOrdinal += 1
       tag = try reader.varint()
     }
     guard customerOrdinal > 0 else { throw .malformed("a row without a customer") }
     if tag == RowStreamWriter.newSeriesTag {
-      feature = try reader.string()
-      dimensions = try reader.string()
+      let feature = try reader.string()
+      let dimensions = try reader.string()
       seriesIndex = series.count
       series.append((feature, dimensions))
       return
@@ -93,7 +115,6 @@ struct RowStreamReader {
       throw .malformed("a row of an unknown feature")
     }
     seriesIndex = Int(tag - RowStreamWriter.firstSeriesTag)
-    (feature, dimensions) = series[seriesIndex]
   }
 
   mutating func time(from reader: inout ByteReader) throws(LedgerCodecError) -> Int64 {
