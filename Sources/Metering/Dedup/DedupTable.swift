@@ -1,5 +1,4 @@
 internal import CHotPath
-private import Glibc
 
 /// The fingerprints of one bucket segment in memory: the entries in the order of their sightings, and an index of four
 /// bytes a slot, by open addressing with linear probing.
@@ -141,7 +140,7 @@ package struct DedupTable: ~Copyable {
     precondition(canGrow, "2^31 homes are the most: the caller freezes the table before")
     growLog(to: Self.most(capacity * 2))
     let bytes = Self.indexBytes(capacity * 2)
-    memset(slots, 0, Self.indexBytes(capacity))
+    region.clear()
     if !region.grow(to: bytes) {
       // Beyond what was foreseen: it moves once, to addresses for two more sizes.
       region = HotRegion(bytes: bytes, reserving: bytes * 4)
