@@ -89,7 +89,22 @@ final class DaemonRig {
     return path
   }
 
-  /// Stops the fakes and removes topics and files. Left out where a test failed, so that they can be looked at.
+  /// Runs the body of a test with its daemons and its publisher, and closes everything. What the body throws kills the
+  /// daemons and stops the publisher; topics and files are then left, so that they can be looked at.
+  func run(_ instances: [Instance], _ publisher: UsagePublisher? = nil, _ body: () throws -> Void) throws {
+    do {
+      defer { for instance in instances { instance.kill() } }
+      try body()
+    } catch {
+      // Why the test failed matters more than what its publisher says to being stopped.
+      try? publisher?.stop()
+      throw error
+    }
+    publisher?.close()
+    try close()
+  }
+
+  /// Stops the fakes and removes topics and files.
   func close() throws {
     stripe.stop()
     webhook.stop()

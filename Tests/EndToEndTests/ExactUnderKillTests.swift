@@ -13,15 +13,9 @@ extension WholeBinary {
       let publisher = try UsagePublisher(rig, seed: Surroundings.seed)
       let instance = try Instance(rig, "one")
       var chaos = Chaos(rig, instance, publisher, seed: Surroundings.seed)
-      do {
+      try rig.run([instance], publisher) {
         try chaos.run(kills: Surroundings.kills)
-      } catch {
-        instance.kill()
-        try? publisher.stop()
-        throw error
       }
-      publisher.close()
-      try rig.close()
     }
   }
 }

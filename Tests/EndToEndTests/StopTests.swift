@@ -150,19 +150,13 @@ extension WholeBinary {
       rig.sinks = sinks
       let publisher = try UsagePublisher(rig, seed: Surroundings.seed)
       let instance = try Instance(rig, "one")
-      do {
+      try rig.run([instance], publisher) {
         try publisher.publish(2_000)
         if sinks.contains("stripe") { try publisher.publishRoundingEvents() }
         try instance.start()
         try rig.waitUntilExact(publisher.expected, seconds: 60, [instance])
         try body(rig, instance, publisher)
-        instance.kill()
-      } catch {
-        instance.kill()
-        throw error
       }
-      publisher.close()
-      try rig.close()
     }
 
     private func resolve(_ rig: DaemonRig, _ partition: Int, _ reason: String) -> [String] {

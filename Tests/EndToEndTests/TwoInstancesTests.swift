@@ -10,7 +10,7 @@ extension WholeBinary {
       let publisher = try UsagePublisher(rig, seed: Surroundings.seed)
       let first = try Instance(rig, "first")
       let second = try Instance(rig, "second")
-      do {
+      try rig.run([first, second], publisher) {
         try publisher.publish(1_000)
         publisher.start()
         try first.start()
@@ -31,14 +31,7 @@ extension WholeBinary {
         try rig.waitUntilConserved(second)
         try second.stopGracefully()
         #expect(rig.differences(publisher.expected) == [])
-      } catch {
-        first.kill()
-        second.kill()
-        try? publisher.stop()
-        throw error
       }
-      publisher.close()
-      try rig.close()
     }
 
     @Test("a killed instance that starts again counts within 15 s") func restart() throws {
@@ -46,7 +39,7 @@ extension WholeBinary {
       rig.sinks = ["webhook"]
       let publisher = try UsagePublisher(rig, seed: Surroundings.seed)
       let instance = try Instance(rig, "one")
-      do {
+      try rig.run([instance], publisher) {
         publisher.start()
         try instance.start()
         try instance.waitUntilReady()
@@ -68,20 +61,14 @@ extension WholeBinary {
         try publisher.publishRoundingEvents()
         try rig.waitUntilExact(publisher.expected, seconds: 60, [instance])
         try instance.stopGracefully()
-      } catch {
-        instance.kill()
-        try? publisher.stop()
-        throw error
       }
-      publisher.close()
-      try rig.close()
     }
 
     @Test("a second process on the same folder, or under the same member's name, ends with 75") func doubles() throws {
       let rig = try DaemonRig("double")
       rig.sinks = ["webhook"]
       let instance = try Instance(rig, "one")
-      do {
+      try rig.run([instance]) {
         try instance.start()
         try instance.waitUntilReady()
         let double = try Instance(rig, "one")
@@ -104,11 +91,7 @@ extension WholeBinary {
           note("the fenced double was not run: the machine permits no user namespace")
         }
         instance.kill()
-      } catch {
-        instance.kill()
-        throw error
       }
-      try rig.close()
     }
 
     private func seconds(since instant: ContinuousClock.Instant) -> Double {
