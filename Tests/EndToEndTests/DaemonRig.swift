@@ -43,10 +43,10 @@ final class DaemonRig {
     try stripe.start(listen: "127.0.0.1:0")
     try webhook.start(listen: "127.0.0.1:0")
     if createTopic {
-      let admin = try Admin(properties: properties)
-      defer { admin.close() }
-      try admin.createTopic(
-        topic, partitions: Self.partitions, replicationFactor: 1, configuration: ["retention.ms": "-1"])
+      try withAdmin {
+        try $0.createTopic(
+          topic, partitions: Self.partitions, replicationFactor: 1, configuration: ["retention.ms": "-1"])
+      }
     }
   }
 
@@ -108,10 +108,10 @@ final class DaemonRig {
   func close() throws {
     stripe.stop()
     webhook.stop()
-    let admin = try Admin(properties: properties)
-    defer { admin.close() }
-    for name in [topic, "\(group).ledger", "\(group).quarantine"] where try admin.topic(name) != nil {
-      try admin.deleteTopic(name)
+    try withAdmin { admin in
+      for name in [topic, "\(group).ledger", "\(group).quarantine"] where try admin.topic(name) != nil {
+        try admin.deleteTopic(name)
+      }
     }
     try FileManager.default.removeItem(atPath: folder)
     client.close()
