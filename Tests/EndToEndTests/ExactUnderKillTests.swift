@@ -1,6 +1,7 @@
 import Foundation
 import Glibc
 import ProviderFakes
+import TestSupport
 import Testing
 
 extension WholeBinary {
@@ -34,7 +35,7 @@ private struct Chaos {
     self.rig = rig
     self.instance = instance
     self.publisher = publisher
-    random = SeededRandom(seed ^ 0x6B69_6C6C)
+    random = SeededRandom(seed: seed ^ 0x6B69_6C6C)
   }
 
   mutating func run(kills: Int) throws {

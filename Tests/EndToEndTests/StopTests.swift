@@ -81,11 +81,13 @@ extension WholeBinary {
         #expect(code == .exited(65) && text.contains("ledger_changed"), "\(text)")
         try instance.start()
         let stop = try #require(try instance.waitUntilStopped("ledger_changed", partitions: [0]).first)
-        let keys = rig.webhook.effects.keyCount
+        let (keys, requests) = (rig.webhook.effects.keyCount, rig.webhook.effects.requests)
         try instance.follow(stop)
         try waitUntilCounting(instance)
+        try instance.waitUntil("nothing is in flight") { $0.sinks.allSatisfy { $0.rows.in_flight == 0 } }
         try rig.waitUntilConserved(instance)
         // What was open is sent again under its keys, and its effect is the one that it had.
+        #expect(rig.webhook.effects.requests > requests)
         #expect(rig.differences(publisher.expected) == [] && rig.webhook.effects.keyCount == keys)
         try publisher.publish(200, isPlain: true)
         try rig.waitUntilExact(publisher.expected, seconds: 40, [instance])
