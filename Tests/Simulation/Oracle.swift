@@ -33,6 +33,12 @@ struct Oracle {
     var rules: CountingRules
     /// Where a changed window's index begins.
     var indexFrom: Int64?
+    /// A person has accepted that its records are gone.
+    var isAcceptedLoss = false
+    /// Where the index of the cut's writer begins: a person has accepted that the window is no longer retained below.
+    var retainedFrom = Int64.min
+    /// Records that a person has accepted as not counted: the reader had holes there.
+    var absent: Set<Int64> = []
   }
 
   private struct Sighting {
@@ -55,20 +61,34 @@ struct Oracle {
     let bucket = (range.rules.windowMilliseconds + 7_200_000 + 7) / 8
     if let from = range.indexFrom { reach = from }
     var totals = Totals()
-    for offset in range.from..<range.to {
+    end = range.to
+    if range.isAcceptedLoss { return totals }
+    for offset in range.from..<range.to where !range.absent.contains(offset) {
       guard let record = log.records[Int(offset)] else { continue }
       if record.view.timestampMilliseconds >= 0 {
         clock = max(clock, min(record.view.timestampMilliseconds, range.cap))
       }
-      judge(record, at: offset, range.rules, bucket: bucket, into: &totals)
+      judge(record, at: offset, range, bucket: bucket, into: &totals)
     }
-    end = range.to
     return totals
   }
 
+  /// What the range is before the start: sightings only. The first cut's writer has seen what is retained of it; where
+  /// the clock stands, that cut is the first to say.
+  mutating func sight(_ range: Range, retainedFrom: Int64) {
+    var whole = range
+    whole.to = max(range.from, min(range.to, retainedFrom))
+    _ = judge(whole)
+    if whole.to > range.from { clock = 0 }
+    whole.from = whole.to
+    whole.to = range.to
+    _ = judge(whole)
+  }
+
   private mutating func judge(
-    _ record: UsageLog.Record, at offset: Int64, _ rules: CountingRules, bucket: Int64, into totals: inout Totals
+    _ record: UsageLog.Record, at offset: Int64, _ range: Range, bucket: Int64, into totals: inout Totals
   ) {
+    let rules = range.rules
     func quarantine() {
       totals.quarantined += 1
       totals.quarantinedOffsets.append(offset)
@@ -86,7 +106,9 @@ struct Oracle {
     let dimensions = rule.dimensions.map { event.dimensions[$0] ?? "" }
     let payload = "\(event.customer)|\(event.feature)|\(event.units)|\(event.isRevert)|\(dimensions)"
     let now = clock / bucket
-    let within = (seen[event.key] ?? []).first { $0.offset >= reach && now - $0.clock / bucket <= 8 }
+    let within = (seen[event.key] ?? []).first {
+      $0.offset >= max(reach, range.retainedFrom) && now - $0.clock / bucket <= 8
+    }
     seen[event.key, default: []].append(Sighting(offset: offset, clock: clock, payload: payload))
     if let within {
       if within.payload == payload { totals.duplicate += 1 } else { quarantine() }

@@ -109,11 +109,32 @@ extension Run {
     world.isIdle = false
   }
 
+  // MARK: The usage topic
+
+  mutating func disturbTopic() {
+    if world.scenario.hasRetention, topicRandom.oneIn(4) { retain() }
+    if world.scenario.hasRecreation, topicRandom.oneIn(12), world.recreateTopic() {
+      world.run(until: world.now + topicRandom.pick(1_000...200_000))
+      world.restoreTopic()
+    }
+  }
+
+  /// Old records go, and sometimes some that were not counted yet.
+  private mutating func retain() {
+    let partition = Int(topicRandom.pick(0...Int64(world.scenario.partitions - 1)))
+    let log = world.usage[partition]
+    let head = max(log.low, world.watches[partition].fold.head?.offset ?? 0)
+    let isTooEarly = topicRandom.oneIn(4)
+    world.coverage.note(isTooEarly ? "fault: retention too short" : "fault: retention")
+    log.delete(below: isTooEarly ? topicRandom.pick(head...max(head, log.end)) : topicRandom.pick(log.low...head))
+    world.trace?("\(world.now) partition \(partition) begins at \(log.low)")
+  }
+
   // MARK: Configuration
 
   private mutating func changeConfiguration() {
     world.rules.version += 1
-    if random.oneIn(3), world.scenario.keepsLedger, let retired = world.rules.sinks.firstIndex(where: \.isRetired) {
+    if random.oneIn(3), let retired = world.rules.sinks.firstIndex(where: \.isRetired) {
       note("sink returned")
       world.rules.sinks[retired].isRetired = false
     }
@@ -168,7 +189,7 @@ extension Run {
     for sink in world.scenario.sinks where world.rules.sink(named: sink.name) == nil {
       note("sink added")
       var rules = sink.rules
-      if sink.startsLate, world.scenario.keepsLedger {
+      if sink.startsLate {
         rules.start = random.pick([.present, .earliest, .instant(world.now - random.pick(0...600_000))])
       }
       world.rules.sinks.append(rules)

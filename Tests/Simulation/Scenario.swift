@@ -18,13 +18,16 @@ struct Scenario {
   var hasConfigurationChanges: Bool
   var hasIdleDays: Bool
   var hasPerson: Bool
+  /// The usage topic deletes old records, sometimes too early.
+  var hasRetention: Bool
+  /// Readers pass over records now and then.
+  var hasElusiveRecords: Bool
+  /// The usage topic is another one for a while.
+  var hasRecreation: Bool
   /// How long an append may take, milliseconds, where the ledger is slow for once.
   var slowAppendMilliseconds: Int64
   /// One in this many appends has an unknown outcome.
   var unknownAppends: Int
-
-  /// Whether what a sink may want again, that starts at an old cut or returns, is still in the ledger.
-  var keepsLedger: Bool { settings.ledgerKeepMilliseconds > 86_400_000 }
 
   init(seed: UInt64) {
     var random = SimulationRandom(seed: seed ^ 0x5eed)
@@ -45,6 +48,11 @@ struct Scenario {
     settings.snapshotRecords = random.pick([8, 25, 60])
     settings.commitRecords = random.pick([10, 50])
     settings.ledgerKeepMilliseconds = random.pick([0, 600_000, 40 * 86_400_000])
+    var topic = SimulationRandom(seed: seed ^ 0x70b1d)
+    hasRetention = topic.oneIn(5)
+    hasElusiveRecords = topic.oneIn(8)
+    hasRecreation = topic.oneIn(8)
+    settings.allowPartialRebuild = topic.oneIn(4)
     var counting = CountingRules()
     counting.windowMilliseconds = random.pick([3_600_000, 6 * 3_600_000, 86_400_000])
     counting.features["tokens"] = FeatureRule()

@@ -27,10 +27,10 @@ struct RecoveryPlanner {
     let resumeAt = max(head.offset, logStart)
     if let local, hasSameWindow(local) {
       if local.headRecordOffset == head.recordOffset, local.headOffset == head.offset,
-        local.configuration == rulesDigest, local.nextOffset >= head.offset, local.nextOffset <= logEnd
+        local.configuration == rulesDigest, local.nextOffset >= max(head.offset, logStart), local.nextOffset <= logEnd
       {
-        let plan = RecoveryPlan(
-          local: .use, replay: [], clockMilliseconds: nil, countFrom: max(local.nextOffset, logStart))
+        // (What it has counted beyond the head, and short of the log's start, will be given up: nothing of it may stay.)
+        let plan = RecoveryPlan(local: .use, replay: [], clockMilliseconds: nil, countFrom: local.nextOffset)
         return Result(plan: plan)
       }
       if let after = cutsAfter(local), after.first.map({ $0.from >= logStart }) ?? true {
