@@ -42,7 +42,7 @@ struct Coverage {
     "cut: sightings of a changed window",
     // Stops and ends.
     "stop: configuration_without_version", "stop: sink_vanished", "stop: storage_failed", "stop: append_refused",
-    "stop: ledger_changed", "stop: rows_deleted", "stop: log_starts_beyond_head", "stop: window_not_retained",
+    "stop: rows_deleted", "stop: log_starts_beyond_head", "stop: window_not_retained",
     "stop: record_in_hole", "stop: topic_recreated", "stop: log_ends_before_head",
     "end: otherOwner", "end: unknownAppend", "end: closed",
     // Delivery.

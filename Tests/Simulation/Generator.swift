@@ -17,7 +17,7 @@ struct Generator {
     into log: UsageLog, now: Int64, hasElusiveRecords: Bool, using random: inout SimulationRandom,
     coverage: inout Coverage
   ) {
-    if hasElusiveRecords, random.oneIn(20) {
+    if hasElusiveRecords, random.oneIn(60) {
       coverage.note("record: elusive")
       return elusive(into: log, now: now, &random)
     }

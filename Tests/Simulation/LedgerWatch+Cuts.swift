@@ -54,7 +54,7 @@ extension LedgerWatch {
         && fold.resolution(reason: StopReason.Code.recordInHole.rawValue, offset: $0) != nil
     }.sorted()
     var first: (Oracle, Oracle.Totals)?
-    for subset in 0..<(1 << min(accepted.count, 8)) {
+    for subset in 0..<(1 << min(accepted.count, 10)) {
       range.absent = Set(accepted.indices.filter { subset >> $0 & 1 == 1 }.map { accepted[$0] })
       var attempt = oracle
       let expected = attempt.judge(range)

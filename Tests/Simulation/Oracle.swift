@@ -45,12 +45,23 @@ struct Oracle {
     var offset: Int64
     var clock: Int64
     var payload: String
+    /// The event's time, as its record states it, and how old it may be.
+    var time: Int64?
+    var maxAge: Int64
+  }
+
+  /// A range that was judged, with the clock at its end.
+  private struct Judged {
+    var from: Int64
+    var to: Int64
+    var clock: Int64
   }
 
   private let log: UsageLog
   private(set) var clock: Int64 = 0
   private var seen: [String: [Sighting]] = [:]
   private var reach = Int64.min
+  private var ranges: [Judged] = []
   private(set) var end: Int64?
 
   init(log: UsageLog) { self.log = log }
@@ -70,6 +81,7 @@ struct Oracle {
       }
       judge(record, at: offset, range, bucket: bucket, into: &totals)
     }
+    ranges.append(Judged(from: range.from, to: range.to, clock: clock))
     return totals
   }
 
@@ -106,10 +118,15 @@ struct Oracle {
     let dimensions = rule.dimensions.map { event.dimensions[$0] ?? "" }
     let payload = "\(event.customer)|\(event.feature)|\(event.units)|\(event.isRevert)|\(dimensions)"
     let now = clock / bucket
-    let within = (seen[event.key] ?? []).first {
-      $0.offset >= max(reach, range.retainedFrom) && now - $0.clock / bucket <= 8
+    let begin = max(reach, range.retainedFrom)
+    let within = (seen[event.key] ?? []).first { sighting in
+      guard let clock = self.clock(of: sighting, indexFrom: begin) else { return false }
+      return now - clock / bucket <= 8
     }
-    seen[event.key, default: []].append(Sighting(offset: offset, clock: clock, payload: payload))
+    seen[event.key, default: []].append(
+      Sighting(
+        offset: offset, clock: clock, payload: payload, time: record.meaning.timeMilliseconds,
+        maxAge: rules.maxAgeMilliseconds))
     if let within {
       if within.payload == payload { totals.duplicate += 1 } else { quarantine() }
       return
@@ -123,5 +140,16 @@ struct Oracle {
     row.events += 1
     row.greatestTime = max(row.greatestTime, time)
     totals.rows[key] = row
+  }
+
+  /// The clock at a sighting, for an index that begins at an offset; nil where it is not in it. Within the cut in which the
+  /// index begins nobody knows how far what is gone had moved the clock: at most to where it was at the cut's end.
+  private func clock(of sighting: Sighting, indexFrom begin: Int64) -> Int64? {
+    guard sighting.offset >= begin else { return nil }
+    guard let cut = ranges.first(where: { $0.from < begin && begin < $0.to }), sighting.offset < cut.to else {
+      return sighting.clock
+    }
+    if let time = sighting.time, time < cut.clock - sighting.maxAge { return nil }
+    return cut.clock
   }
 }

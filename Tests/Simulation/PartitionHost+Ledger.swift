@@ -9,11 +9,8 @@ extension PartitionHost {
     later(10) { [unowned self] in
       guard reading == ledgerReading else { return }
       let log = world.ledgers[partition]
-      if ledgerCursor < log.low {
-        // Another owner has deleted it meanwhile.
-        let detail = "record \(ledgerCursor) is missing: the next one is \(log.low)"
-        return handle(.failed(StopReason(.ledgerChanged, offset: ledgerCursor, detail: detail)))
-      }
+      // Another owner has deleted it meanwhile.
+      guard ledgerCursor >= log.low else { return startOver() }
       let entries = log.entries(from: ledgerCursor, limit: Int(world.random.pick(1...30)))
       if let last = entries.last {
         ledgerCursor = last.offset + 1

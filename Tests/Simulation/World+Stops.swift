@@ -30,7 +30,7 @@ extension World {
 
   private func isExpected(_ reason: StopReason, _ partition: Int) -> Bool {
     switch reason.code {
-    case .storageFailed, .appendRefused, .ledgerChanged, .configurationWithoutVersion, .sinkVanished: true
+    case .storageFailed, .appendRefused, .configurationWithoutVersion, .sinkVanished: true
     case .rowsDeleted:
       ledgers[partition].watch?.places.contains {
         $0.seal == reason.offset && $0.first < ledgers[partition].low

@@ -120,9 +120,9 @@ extension PartitionMachine {
     guard case .replaying(let plan, let next) = phase, next > 0, plan.replay[next - 1].to == through else { return }
     // The end of each range is a head: state that is committed here can be cut back to it.
     let range = plan.replay[next - 1]
-    // Where its beginning is no longer retained, the record that had moved the clock may be among what is gone.
+    // Where the record that had moved the clock is no longer retained: the cut says how far that was.
     if let counted = counter?.clockMilliseconds,
-      let stated = fold.cuts.first(where: { $0.sealOffset == range.headRecordOffset })?.clockMilliseconds
+      let stated = fold.cuts.last(where: { $0.to <= range.to })?.clockMilliseconds
     {
       counter?.clockMilliseconds = max(counted, stated)
     }

@@ -105,7 +105,10 @@ struct RecoveryPlanner {
     ranges = ranges.compactMap { clip($0, from: logStart) }
     // The clock before the first record that is read again: what the last cut below it states.
     let from = ranges.first?.from ?? head.offset
-    let clock = cuts.last { $0.to <= from }.map { max(0, $0.clockMilliseconds) } ?? 0
+    // Where that lies within a cut, what is gone may have moved the clock as far as the cut's end: then that is taken, so
+    // that no sighting leaves the window early.
+    let stated = cuts.first { $0.from < from && from < $0.to } ?? cuts.last { $0.to <= from }
+    let clock = stated.map { max(0, $0.clockMilliseconds) } ?? 0
     let plan = RecoveryPlan(local: .rebuild, replay: ranges, clockMilliseconds: clock, countFrom: resumeAt)
     return Result(plan: plan, missing: missing)
   }

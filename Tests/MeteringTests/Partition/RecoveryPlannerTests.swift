@@ -66,6 +66,15 @@ import Testing
     #expect(given.clockMilliseconds == 1_760_000_000_000 + 2 * Self.hour)
   }
 
+  @Test("a rebuild that begins within a cut begins with that cut's clock: no sighting leaves the window early")
+  func clockWithinACut() {
+    let within = planner(logStart: 115).plan(local: nil)
+    #expect(within.missing == 90)
+    #expect(within.plan.replay.map(\.from) == [115, 120])
+    #expect(within.plan.clockMilliseconds == 1_760_000_000_000 + Self.hour)
+    #expect(planner(logStart: 110).plan(local: nil).plan.clockMilliseconds == 1_760_000_000_000)
+  }
+
   @Test("while no cut has introduced a changed window, its index is rebuilt: nobody has said how far it reaches")
   func windowWithoutIntroduction() {
     let plan = planner(headBucket: Self.hour).plan(local: local(at: 2)).plan
