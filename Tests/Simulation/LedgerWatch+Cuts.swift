@@ -12,7 +12,7 @@ extension LedgerWatch {
       let sightings = Oracle.Range(
         from: genesis.dedupFromOffset, to: genesis.startOffset, cap: cut.capMilliseconds,
         rules: fold.configurations[genesis.configuration]?.counting ?? rules, indexFrom: nil)
-      oracle.sight(sightings, retainedFrom: world.writers[cut.nonce]?.retainedFrom ?? .min)
+      oracle.sight(sightings)
     }
     guard cut.from == oracle.end else {
       return fail("cut \(cut.number) begins at \(cut.from), the head was \(oracle.end ?? -1)")

@@ -62,6 +62,8 @@ struct Oracle {
   private var seen: [String: [Sighting]] = [:]
   private var reach = Int64.min
   private var ranges: [Judged] = []
+  /// Where the sightings before the first cut begin.
+  private var begin: Int64?
   private(set) var end: Int64?
 
   init(log: UsageLog) { self.log = log }
@@ -81,20 +83,16 @@ struct Oracle {
       }
       judge(record, at: offset, range, bucket: bucket, into: &totals)
     }
-    ranges.append(Judged(from: range.from, to: range.to, clock: clock))
+    ranges.append(Judged(from: begin ?? range.from, to: range.to, clock: clock))
+    begin = nil
     return totals
   }
 
-  /// What the range is before the start: sightings only. The first cut's writer has seen what is retained of it; where
-  /// the clock stands, that cut is the first to say.
-  mutating func sight(_ range: Range, retainedFrom: Int64) {
-    var whole = range
-    whole.to = max(range.from, min(range.to, retainedFrom))
-    _ = judge(whole)
-    if whole.to > range.from { clock = 0 }
-    whole.from = whole.to
-    whole.to = range.to
-    _ = judge(whole)
+  /// What the range is before the start: sightings only. The first cut states the clock for both.
+  mutating func sight(_ range: Range) {
+    _ = judge(range)
+    ranges = []
+    begin = range.from
   }
 
   private mutating func judge(

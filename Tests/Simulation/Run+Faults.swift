@@ -113,6 +113,7 @@ extension Run {
 
   mutating func disturbTopic() {
     if world.scenario.hasRetention, topicRandom.oneIn(4) { retain() }
+    if world.scenario.hasOldStart, topicRandom.oneIn(6) { addOldStart() }
     if world.scenario.hasRecreation, topicRandom.oneIn(12), world.recreateTopic() {
       world.run(until: world.now + topicRandom.pick(1_000...200_000))
       world.restoreTopic()
@@ -123,11 +124,26 @@ extension Run {
   private mutating func retain() {
     let partition = Int(topicRandom.pick(0...Int64(world.scenario.partitions - 1)))
     let log = world.usage[partition]
-    let head = max(log.low, world.watches[partition].fold.head?.offset ?? 0)
+    // Until the first cut nobody has stated the clock: what is gone by then can't be judged.
+    guard let present = world.watches[partition].fold.head, present.cutNumber > 0 else { return }
+    let head = max(log.low, present.offset)
     let isTooEarly = topicRandom.oneIn(4)
     world.coverage.note(isTooEarly ? "fault: retention too short" : "fault: retention")
     log.delete(below: isTooEarly ? topicRandom.pick(head...max(head, log.end)) : topicRandom.pick(log.low...head))
     world.trace?("\(world.now) partition \(partition) begins at \(log.low)")
+  }
+
+  /// A sink that wants what the others have long claimed.
+  private mutating func addOldStart() {
+    guard var added = world.scenario.sinks.first(where: \.startsLate)?.rules,
+      world.rules.sink(named: added.name) == nil, !world.wasConfigured.contains(added.name)
+    else { return }
+    note("sink added")
+    added.start = .earliest
+    world.rules.version += 1
+    world.rules.sinks.append(added)
+    world.wasConfigured.insert(added.name)
+    restartEverything()
   }
 
   // MARK: Configuration
@@ -166,7 +182,11 @@ extension Run {
       world.rules.counting.maxAheadMilliseconds += 1_000
     default: removeSinkOrChangeAccount()
     }
-    // A new configuration is a restart of every process, one after the other or all at once.
+    restartEverything()
+  }
+
+  /// A new configuration is a restart of every process, one after the other or all at once.
+  private mutating func restartEverything() {
     for process in world.processes {
       if random.oneIn(3) {
         process.restart(after: random.pick(1...60_000))

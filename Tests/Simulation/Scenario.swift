@@ -24,6 +24,8 @@ struct Scenario {
   var hasElusiveRecords: Bool
   /// The usage topic is another one for a while.
   var hasRecreation: Bool
+  /// A sink is added at the oldest cut that is remembered, while the ledger deletes what it can.
+  var hasOldStart: Bool
   /// How long an append may take, milliseconds, where the ledger is slow for once.
   var slowAppendMilliseconds: Int64
   /// One in this many appends has an unknown outcome.
@@ -53,6 +55,11 @@ struct Scenario {
     hasElusiveRecords = topic.oneIn(8)
     hasRecreation = topic.oneIn(8)
     settings.allowPartialRebuild = topic.oneIn(4)
+    hasOldStart = topic.oneIn(12)
+    if hasOldStart {
+      settings.ledgerKeepMilliseconds = 0
+      settings.snapshotRecords = 8
+    }
     var counting = CountingRules()
     counting.windowMilliseconds = random.pick([3_600_000, 6 * 3_600_000, 86_400_000])
     counting.features["tokens"] = FeatureRule()
@@ -63,6 +70,7 @@ struct Scenario {
     if random.oneIn(2) { sinks.append(.whole(&random)) }
     if random.oneIn(3) { sinks.append(.once(&random)) }
     if hasConfigurationChanges, random.oneIn(2) { sinks.append(.late(&random)) }
+    if hasOldStart, !sinks.contains(where: \.startsLate) { sinks.append(.late(&random)) }
     rules = BillingRules(version: 1, counting: counting, sinks: sinks.filter { !$0.startsLate }.map(\.rules))
   }
 }

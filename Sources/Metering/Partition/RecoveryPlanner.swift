@@ -107,11 +107,14 @@ struct RecoveryPlanner {
     let from = ranges.first?.from ?? head.offset
     // Where that lies within a cut, what is gone may have moved the clock as far as the cut's end: then that is taken, so
     // that no sighting leaves the window early.
-    let stated = cuts.first { $0.from < from && from < $0.to } ?? cuts.last { $0.to <= from }
+    let stated = cuts.first { begin(of: $0) < from && from < $0.to } ?? cuts.last { $0.to <= from }
     let clock = stated.map { max(0, $0.clockMilliseconds) } ?? 0
     let plan = RecoveryPlan(local: .rebuild, replay: ranges, clockMilliseconds: clock, countFrom: resumeAt)
     return Result(plan: plan, missing: missing)
   }
+
+  /// GENESIS does not state the clock at the end of the sightings before the start: the first cut does, for both.
+  private func begin(of cut: LedgerCut) -> Int64 { cut.number == 0 ? genesis.dedupFromOffset : cut.from }
 
   private func clip(_ range: ReplayRange, from: Int64) -> ReplayRange? {
     guard range.to > from else { return nil }
