@@ -154,8 +154,7 @@ final class PartitionHost {
   func startOver() {
     guard !isClosed else { return }
     trace("starts over")
-    machine.close()
-    end()
+    close()
     process.after(500) { [process, partition] in process.open(partition) }
   }
 
