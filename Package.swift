@@ -68,7 +68,7 @@ let package = Package(
     // What tests of several rooms need.
     .target(name: "TestSupport", dependencies: ["HTTP"], path: "Tests/TestSupport", swiftSettings: swiftSettings),
     tests("HTTPTests", ["HTTP", "TestSupport"]),
-    tests("MeteringTests", ["Metering"]),
+    tests("MeteringTests", ["Metering", "TestSupport"]),
     tests("StorageTests", ["Storage", "Metering", "LMDB"]),
     tests("BillingTests", ["Billing", "Metering", "HTTP", "ProviderFakes", "TestSupport"]),
     tests("DaemonTests", ["Daemon", "Metering", "Storage", "Billing", "Kafka", "HTTP", "ProviderFakes"]),
@@ -78,6 +78,6 @@ let package = Package(
       swiftSettings: swiftSettings + [.define("COMMAND_LINE_TESTS")]),
     tests("ProviderFakesTests", ["ProviderFakes", "HTTP", "TestSupport"]),
     tests("Simulation", ["Metering", "Billing", "Storage"]),
-    tests("EndToEndTests", ["Kafka", "HTTP", "ProviderFakes", "Metering"]),
+    tests("EndToEndTests", ["Kafka", "HTTP", "ProviderFakes", "Metering", "TestSupport"]),
   ]
 )

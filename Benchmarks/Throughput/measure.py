@@ -128,7 +128,8 @@ def bad_input(source, events):
                     print(f"bad input: {expected} of {reason} expected, {found['quarantined']} found", file=sys.stderr)
                     sys.exit(65)
             rounds.append(found["cut"])
-            say(f"round {index + 1}: {share / 100:g} % bad: {rate(found['cut']):,.0f}/s")
+            say(f"round {index + 1}: {share / 100:g} % bad: {rate(found['cut']):,.0f}/s, "
+                f"{sum(found['quarantined'].values()):,} of {spec['bad']:,} quarantined")
     clean = runs[0][2]
     print("\nBad events, of every reason that needs no configuration, until all is counted, quarantined and in a cut:")
     for share, (_, spec, rounds) in runs.items():

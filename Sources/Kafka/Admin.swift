@@ -3,6 +3,7 @@ internal import CRdkafka
 /// Asks about a cluster and its topics, and changes them. Each call blocks its thread, up to the time-out it is given.
 public final class Admin: Sendable {
   let client: ClientHandle
+  private let properties: ClientProperties
   private let poll: PollThread
   private let stopping = Stopping()
 
@@ -19,6 +20,7 @@ public final class Admin: Sendable {
       RD_KAFKA_CONSUMER, purpose: "admin client", properties: Self.defaultProperties.overridden(by: properties),
       observer: observer)
     self.client = client
+    self.properties = properties
     let stopping = stopping
     poll = try PollThread.start(named: "kafka-admin") {
       while !stopping.isSet { rd_kafka_poll(client.raw, 100) }
@@ -95,6 +97,19 @@ public final class Admin: Sendable {
       low[entry.partition] = entry.offset
     }
     return low
+  }
+
+  /// The offsets that are committed for a group; partitions without one are absent. On a handle of its own that bears the
+  /// group's name and never joins it.
+  public func committed(
+    group: String, topic: String, partitions: [Int32], timeoutMilliseconds: Int32 = 10_000
+  ) throws(KafkaError) -> [Int32: CommittedOffset] {
+    let asker = try ClientHandle(
+      RD_KAFKA_CONSUMER, purpose: "offsets of group \(group)",
+      properties: Self.defaultProperties.overridden(by: properties).overridden(by: ["group.id": group]),
+      observer: ClientObserver())
+    defer { asker.destroy() }
+    return try committedOffsets(asker, of: topic, group: group, partitions, timeoutMilliseconds)
   }
 
   /// A topic's settings, defaults included.

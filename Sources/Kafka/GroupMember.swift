@@ -147,18 +147,7 @@ public final class GroupMember: Sendable {
   public func committed(
     _ partitions: [Int32], timeoutMilliseconds: Int32 = 10_000
   ) throws(KafkaError) -> [Int32: CommittedOffset] {
-    let list = PartitionList(topic: topic, partitions: partitions.map { ($0, Int64(RD_KAFKA_OFFSET_INVALID)) })
-    let doing = "ask for the committed offsets of \(topic) for group \(group)"
-    try KafkaError.check(rd_kafka_committed(client.raw, list.raw, timeoutMilliseconds), doing: doing)
-    var committed: [Int32: CommittedOffset] = [:]
-    for entry in list.entries {
-      try KafkaError.check(entry.err, doing: doing)
-      guard entry.offset >= 0 else { continue }
-      let metadata = UnsafeRawBufferPointer(start: entry.metadata, count: entry.metadata_size)
-      committed[entry.partition] = CommittedOffset(
-        partition: entry.partition, offset: entry.offset, metadata: String(decoding: metadata, as: UTF8.self))
-    }
-    return committed
+    try committedOffsets(client, of: topic, group: group, partitions, timeoutMilliseconds)
   }
 
   /// Gives up the partitions (a last `.revoked`) and closes the handle. Blocks until that is done; must not be called

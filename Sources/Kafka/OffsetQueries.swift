@@ -44,3 +44,21 @@ func offsetsForTime(
   }
   return offsets
 }
+
+/// Asks for the offsets that are committed for the handle's group; partitions without one are absent.
+func committedOffsets(
+  _ client: ClientHandle, of topic: String, group: String, _ partitions: [Int32], _ timeout: Int32
+) throws(KafkaError) -> [Int32: CommittedOffset] {
+  let list = PartitionList(topic: topic, partitions: partitions.map { ($0, Int64(RD_KAFKA_OFFSET_INVALID)) })
+  let doing = "ask for the committed offsets of \(topic) for group \(group)"
+  try KafkaError.check(rd_kafka_committed(client.raw, list.raw, timeout), doing: doing)
+  var committed: [Int32: CommittedOffset] = [:]
+  for entry in list.entries {
+    try KafkaError.check(entry.err, doing: doing)
+    guard entry.offset >= 0 else { continue }
+    let metadata = UnsafeRawBufferPointer(start: entry.metadata, count: entry.metadata_size)
+    committed[entry.partition] = CommittedOffset(
+      partition: entry.partition, offset: entry.offset, metadata: String(decoding: metadata, as: UTF8.self))
+  }
+  return committed
+}

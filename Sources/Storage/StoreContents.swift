@@ -48,14 +48,19 @@ struct StoreContents {
     try removeRubbish(folder)
   }
 
+  /// What was last committed; nil where nothing was.
+  static func state(_ transaction: borrowing Transaction, _ path: String) throws -> StoreState? {
+    let about = try transaction.database("about")
+    guard let format = try transaction.get(formatKey, in: about), format.elementsEqual(Self.format) else {
+      throw StorageError.corrupt(path: path, what: "another format version")
+    }
+    return try transaction.get(stateKey, in: about).map { try StoreState(encoded: $0) }
+  }
+
   private mutating func readOutline(
     _ transaction: borrowing Transaction, _ path: String
   ) throws -> [SegmentDescription] {
-    let about = try transaction.database("about")
-    guard let format = try transaction.get(Self.formatKey, in: about), format.elementsEqual(Self.format) else {
-      throw StorageError.corrupt(path: path, what: "another format version")
-    }
-    if let encoded = try transaction.get(Self.stateKey, in: about) { state = try StoreState(encoded: encoded) }
+    state = try Self.state(transaction, path)
     let journal = try transaction.database("chunks")
     var chunks: [Chunk] = []
     try transaction.withCursor(journal) { cursor in

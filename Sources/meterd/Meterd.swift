@@ -26,7 +26,6 @@ enum Meterd {
         return ExitCode.done.rawValue
       } catch {
         let failure = CommandFailure(error)
-        Terminal.progressEnds()
         Terminal.note("meterd \(command.command.rawValue): \(failure.description)")
         return failure.exitCode.rawValue
       }

@@ -14,14 +14,6 @@ enum Terminal {
   /// Writes a remark.
   static func note(_ text: String) { write(text + "\n", to: STDERR_FILENO) }
 
-  /// Replaces the progress line; on a plain output it is written as a line of its own.
-  static func progress(_ text: String) {
-    write(isInteractive ? "\r\u{1b}[2K\(text)" : text + "\n", to: STDERR_FILENO)
-  }
-
-  /// Ends the progress line.
-  static func progressEnds() { if isInteractive { write("\n", to: STDERR_FILENO) } }
-
   /// Asks a question that is answered by `yes`; without a person to ask the answer is no.
   static func confirms(_ question: String) -> Bool {
     guard isatty(STDIN_FILENO) == 1 else { return false }
@@ -48,6 +40,9 @@ enum Terminal {
     guard fclose(file) == 0, !isShort else { return String(cString: strerror(errno)) }
     return nil
   }
+
+  /// Writes over the line that a person sees; `nil` leaves what stands there and goes to the next line.
+  static func overwriteLine(_ text: String?) { write(text.map { "\r\u{1b}[2K\($0)" } ?? "\n", to: STDERR_FILENO) }
 
   private static func write(_ text: String, to descriptor: Int32) {
     // Where nobody reads any more there is nobody to tell.

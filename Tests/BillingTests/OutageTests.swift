@@ -1,5 +1,6 @@
 import Billing
 import Metering
+import TestSupport
 import Testing
 
 /// What an outage of minutes leaves behind.
@@ -42,7 +43,7 @@ struct OutageTests {
     "Whatever rows of a batch are at fault, exactly they are rejected, and the others have effect once",
     arguments: 0..<40)
   func bisection(_ seed: UInt64) {
-    var random = SplitMix(seed)
+    var random = SeededRandom(seed: seed)
     let count = Int.random(in: 1...200, using: &random)
     let batch = [1, 2, 7, 50, 256].randomElement(using: &random) ?? 1
     let bad = Set((0..<count).filter { _ in Int.random(in: 0..<20, using: &random) == 0 }.map { "k0.\($0)" })
@@ -62,17 +63,5 @@ struct OutageTests {
     // A binary search for each row at fault, beside the batches that went through.
     let depth = (0...8).first { 1 << $0 >= batch } ?? 8
     #expect(harness.sent.count <= (count + batch - 1) / batch + bad.count * (2 * depth + 1) + 8)
-  }
-}
-
-private struct SplitMix: RandomNumberGenerator {
-  private var state: UInt64
-  init(_ seed: UInt64) { state = seed &* 0x9E37_79B9_7F4A_7C15 &+ 1 }
-  mutating func next() -> UInt64 {
-    state &+= 0x9E37_79B9_7F4A_7C15
-    var mixed = state
-    mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
-    mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
-    return mixed ^ (mixed >> 31)
   }
 }

@@ -186,6 +186,30 @@ struct TimestampTests {
     #expect(harness.unsent.isEmpty)
   }
 
+  @Test("A claim whose rows all wait, or are parked at once, leaves the partition not busy")
+  func nothingToSend() {
+    let harness = Harness(contract(timestamps: rules))
+    harness.open(0, [])
+    #expect(harness.ready[0] == true)
+    // With a claim that has rows the partition takes its sink for busy, until it is told otherwise.
+    for (claim, timestamp) in [(1, epoch + 400_000), (2, epoch - 10 * hour)] as [(UInt64, Int64)] {
+      harness.ready = [:]
+      harness.give(.claimStands(0, rows: SinkRows([row(0, claim: claim, timestamp: timestamp)])))
+      #expect(harness.sent.isEmpty)
+      #expect(harness.ready[0] == true)
+    }
+    #expect(harness.machine.status().waitingRows == 1)
+    #expect(harness.parked == [ref(0, claim: 2): "timestamp_too_old"])
+    // With a row to send it is busy, until that is settled.
+    harness.ready = [:]
+    harness.give(.claimStands(0, rows: SinkRows([row(0, claim: 3)])))
+    #expect(harness.sent.count == 1)
+    #expect(harness.ready[0] == false)
+    harness.reply(200)
+    harness.run(for: 200)
+    #expect(harness.ready[0] == true)
+  }
+
   @Test("In doubt and by now too old: uncertain, not parked")
   func doubtTooOld() {
     let harness = Harness(contract(timestamps: rules))

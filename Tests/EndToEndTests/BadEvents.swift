@@ -62,49 +62,25 @@ struct QuarantinedRecord: Hashable {
 extension DaemonRig {
   /// Everything in the quarantine, repeats dropped as its readers must: by topic, partition and offset.
   func quarantined() throws -> [QuarantinedRecord] {
-    let topic = "\(group).quarantine"
-    let admin = try Admin(properties: properties)
-    defer { admin.close() }
-    guard let metadata = try admin.topic(topic) else { return [] }
-    let reader = try ReaderHandle(properties: properties)
-    defer { reader.close() }
     var found: [TopicPartition: [Int64: QuarantinedRecord]] = [:]
-    for partition in metadata.partitions.map(\.partition) {
-      let end = try admin.watermarks(topic: topic, partition: partition).high
-      var position = try admin.watermarks(topic: topic, partition: partition).low
-      let stream = try reader.start(topic: topic, partition: partition, offset: .offset(position))
-      defer { stream.stop() }
-      var batch = MessageBatch(capacity: 1_000)
-      let deadline = ContinuousClock.now + .seconds(20)
-      while position < end, ContinuousClock.now < deadline {
-        try stream.read(into: &batch, timeoutMilliseconds: 200)
-        for index in 0..<batch.count {
-          if let error = batch[index].error { throw error }
-          position = batch[index].offset + 1
-          let value = String(decoding: batch[index].value, as: UTF8.self)
-          var headers: [String: String] = [:]
-          for header in try batch[index].headers() {
-            headers[header.name] = header.value.map { String(decoding: $0, as: UTF8.self) }
-          }
-          guard let reason = headers["meterd_reason"], let source = headers["meterd_topic"],
-            headers["meterd_detail"] != nil,
-            let from = headers["meterd_partition"].flatMap({ Int32($0) }),
-            let offset = headers["meterd_offset"].flatMap({ Int64($0) })
-          else { throw EndToEndFailure(description: "a quarantined record lacks headers: \(headers)") }
-          let place = TopicPartition(topic: source, partition: from)
-          let record = QuarantinedRecord(
-            partition: from, offset: offset, reason: reason, key: String(decoding: batch[index].key, as: UTF8.self),
-            value: value,
-            timestamp: batch[index].timestampMilliseconds, origin: headers["origin"] ?? "")
-          if let earlier = found[place]?[offset], earlier != record {
-            throw EndToEndFailure(description: "two different quarantined records of \(place) at \(offset)")
-          }
-          found[place, default: [:]][offset] = record
-        }
+    try read("\(group).quarantine") { _, message in
+      var headers: [String: String] = [:]
+      for header in try message.headers() {
+        headers[header.name] = header.value.map { String(decoding: $0, as: UTF8.self) }
       }
-      guard position >= end else {
-        throw EndToEndFailure(description: "\(topic)[\(partition)] could be read up to \(position) of \(end) only")
+      guard let reason = headers["meterd_reason"], let source = headers["meterd_topic"],
+        headers["meterd_detail"] != nil, let from = headers["meterd_partition"].flatMap({ Int32($0) }),
+        let offset = headers["meterd_offset"].flatMap({ Int64($0) })
+      else { throw EndToEndFailure(description: "a quarantined record lacks headers: \(headers)") }
+      let place = TopicPartition(topic: source, partition: from)
+      let record = QuarantinedRecord(
+        partition: from, offset: offset, reason: reason, key: String(decoding: message.key, as: UTF8.self),
+        value: String(decoding: message.value, as: UTF8.self), timestamp: message.timestampMilliseconds,
+        origin: headers["origin"] ?? "")
+      if let earlier = found[place]?[offset], earlier != record {
+        throw EndToEndFailure(description: "two different quarantined records of \(place) at \(offset)")
       }
+      found[place, default: [:]][offset] = record
     }
     return found.values.flatMap(\.values)
   }

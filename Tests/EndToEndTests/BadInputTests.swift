@@ -13,7 +13,7 @@ extension WholeBinary {
       rig.featureLines = ["api_calls: { aggregate: sum }"]
       rig.eventLines = ["key_check: strict", "unknown_feature: quarantine"]
       let instance = try Instance(rig, "one")
-      do {
+      try rig.run([instance]) {
         let (expected, wanted) = try publish(rig, rounds: 20)
         try instance.start()
         try rig.waitUntilExact(expected, seconds: 60, [instance])
@@ -27,11 +27,7 @@ extension WholeBinary {
         #expect(missing.isEmpty, "not in the quarantine: \(missing.prefix(20))\n\(instance.explanation())")
         #expect(extra.isEmpty, "wrongly in the quarantine: \(extra.prefix(20))\n\(instance.explanation())")
         try instance.stopGracefully()
-      } catch {
-        instance.kill()
-        throw error
       }
-      try rig.close()
     }
 
     /// The reasons' counters come to what was published, each for itself.

@@ -27,7 +27,7 @@ extension WholeBinary {
           "load", "--bootstrap-servers", kafka.servers, "--topic", rig.topic, "--events", "90000", "--rate", "2000",
           "--customers", "100", "--features", "3", "--expect", expected,
         ], logPath: "\(rig.folder)/load.log")
-      do {
+      try rig.run([instance]) {
         try instance.start()
         try instance.waitUntilReady(seconds: 60)
         for broker in 1...3 {
@@ -55,12 +55,7 @@ extension WholeBinary {
         try rig.waitUntilConserved(instance)
         try instance.stopGracefully()
         #expect(rig.differences(totals) == [])
-      } catch {
-        instance.kill()
-        _ = load.kill()
-        throw error
       }
-      try rig.close()
     }
 
     @Test("the only broker is away for longer than an append may take, and all goes on by itself") func away() throws {
@@ -74,7 +69,7 @@ extension WholeBinary {
       try kafka.control("topic", [rig.topic, "\(DaemonRig.partitions)"])
       let publisher = try UsagePublisher(rig, seed: Surroundings.seed)
       let instance = try Instance(rig, "one")
-      do {
+      try rig.run([instance], publisher) {
         try instance.start()
         try instance.waitUntilReady(seconds: 60)
         try publisher.publish(3_000, isPlain: true)
@@ -88,12 +83,7 @@ extension WholeBinary {
         try instance.waitUntil("no partition stopped") { $0.partitions.allSatisfy { $0.state == "counting" } }
         try rig.waitUntilConserved(instance)
         try instance.stopGracefully()
-      } catch {
-        instance.kill()
-        throw error
       }
-      publisher.close()
-      try rig.close()
     }
 
     /// The units of 10⁻⁹ that a decimal string says.

@@ -43,10 +43,10 @@ final class DaemonRig {
     try stripe.start(listen: "127.0.0.1:0")
     try webhook.start(listen: "127.0.0.1:0")
     if createTopic {
-      let admin = try Admin(properties: properties)
-      defer { admin.close() }
-      try admin.createTopic(
-        topic, partitions: Self.partitions, replicationFactor: 1, configuration: ["retention.ms": "-1"])
+      try withAdmin {
+        try $0.createTopic(
+          topic, partitions: Self.partitions, replicationFactor: 1, configuration: ["retention.ms": "-1"])
+      }
     }
   }
 
@@ -89,14 +89,29 @@ final class DaemonRig {
     return path
   }
 
-  /// Stops the fakes and removes topics and files. Left out where a test failed, so that they can be looked at.
+  /// Runs the body of a test with its daemons and its publisher, and closes everything. What the body throws kills the
+  /// daemons and stops the publisher; topics and files are then left, so that they can be looked at.
+  func run(_ instances: [Instance], _ publisher: UsagePublisher? = nil, _ body: () throws -> Void) throws {
+    do {
+      defer { for instance in instances { instance.kill() } }
+      try body()
+    } catch {
+      // Why the test failed matters more than what its publisher says to being stopped.
+      try? publisher?.stop()
+      throw error
+    }
+    publisher?.close()
+    try close()
+  }
+
+  /// Stops the fakes and removes topics and files.
   func close() throws {
     stripe.stop()
     webhook.stop()
-    let admin = try Admin(properties: properties)
-    defer { admin.close() }
-    for name in [topic, "\(group).ledger", "\(group).quarantine"] where try admin.topic(name) != nil {
-      try admin.deleteTopic(name)
+    try withAdmin { admin in
+      for name in [topic, "\(group).ledger", "\(group).quarantine"] where try admin.topic(name) != nil {
+        try admin.deleteTopic(name)
+      }
     }
     try FileManager.default.removeItem(atPath: folder)
     client.close()

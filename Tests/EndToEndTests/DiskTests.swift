@@ -17,7 +17,7 @@ extension WholeBinary {
           ? "disk full: no user namespace here, so ENOSPC comes by fault point at the journal's sync"
           : "disk full: a tmpfs of 24 MB in a user namespace is filled up")
       defer { disk?.close() }
-      do {
+      try rig.run([instance], publisher) {
         publisher.start()
         try instance.start(diskFault: disk == nil ? "journalSync:ENOSPC:12" : nil, in: disk)
         try instance.waitUntilReady()
@@ -34,13 +34,7 @@ extension WholeBinary {
         #expect(try disk?.run("rm \"$1\"/filler") != false)
         try instance.start(in: disk)
         try expectExact(rig, instance, publisher)
-      } catch {
-        instance.kill()
-        try? publisher.stop()
-        throw error
       }
-      publisher.close()
-      try rig.close()
     }
 
     @Test("a disk that becomes read-only stops the partitions, and is survived") func readOnly() throws {
@@ -50,7 +44,7 @@ extension WholeBinary {
       let publisher = try UsagePublisher(rig, seed: Surroundings.seed)
       // A file system with open files cannot be made read-only from outside, as the kernel does it after an error.
       note("disk read-only: EROFS by fault point at the journal's write")
-      do {
+      try rig.run([instance], publisher) {
         publisher.start()
         try instance.start(diskFault: "journalWrite:EROFS:12")
         try instance.waitUntilReady()
@@ -58,13 +52,7 @@ extension WholeBinary {
         instance.kill()
         try instance.start()
         try expectExact(rig, instance, publisher)
-      } catch {
-        instance.kill()
-        try? publisher.stop()
-        throw error
       }
-      publisher.close()
-      try rig.close()
     }
 
     @Test("a storage folder that is read-only from the start is 78, and named") func readOnlyStart() throws {

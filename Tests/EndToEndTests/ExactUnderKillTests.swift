@@ -1,6 +1,7 @@
 import Foundation
 import Glibc
 import ProviderFakes
+import TestSupport
 import Testing
 
 extension WholeBinary {
@@ -13,15 +14,9 @@ extension WholeBinary {
       let publisher = try UsagePublisher(rig, seed: Surroundings.seed)
       let instance = try Instance(rig, "one")
       var chaos = Chaos(rig, instance, publisher, seed: Surroundings.seed)
-      do {
+      try rig.run([instance], publisher) {
         try chaos.run(kills: Surroundings.kills)
-      } catch {
-        instance.kill()
-        try? publisher.stop()
-        throw error
       }
-      publisher.close()
-      try rig.close()
     }
   }
 }
@@ -40,7 +35,7 @@ private struct Chaos {
     self.rig = rig
     self.instance = instance
     self.publisher = publisher
-    random = SeededRandom(seed ^ 0x6B69_6C6C)
+    random = SeededRandom(seed: seed ^ 0x6B69_6C6C)
   }
 
   mutating func run(kills: Int) throws {

@@ -50,7 +50,7 @@ extension WholeBinary {
       let rig = try DaemonRig("metrics")
       let publisher = try UsagePublisher(rig, seed: Surroundings.seed)
       let instance = try Instance(rig, "one")
-      do {
+      try rig.run([instance], publisher) {
         // What is left over of a fraction is carried at Stripe: so no rounding events here.
         try publisher.publish(2_000, isPlain: true)
         try instance.start()
@@ -74,12 +74,7 @@ extension WholeBinary {
         #expect(instance.metric("meterd_kafka_sent_bytes_total", "client=\"ledger-producer\"") > 0)
         try expectClean(rig, instance)
         try instance.stopGracefully()
-      } catch {
-        instance.kill()
-        throw error
       }
-      publisher.close()
-      try rig.close()
     }
 
     private func waitUntilSettled(_ rig: DaemonRig, _ publisher: UsagePublisher, _ instance: Instance) throws {

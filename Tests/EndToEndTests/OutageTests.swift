@@ -11,7 +11,7 @@ extension WholeBinary {
       rig.sinks = ["webhook"]
       let publisher = try UsagePublisher(rig, seed: Surroundings.seed)
       let instance = try Instance(rig, "one")
-      do {
+      try rig.run([instance], publisher) {
         try instance.start()
         publisher.start()
         try instance.waitUntilReady()
@@ -53,13 +53,7 @@ extension WholeBinary {
         try rig.waitUntilConserved(instance)
         try instance.stopGracefully()
         #expect(rig.differences(publisher.expected) == [])
-      } catch {
-        instance.kill()
-        try? publisher.stop()
-        throw error
       }
-      publisher.close()
-      try rig.close()
     }
 
     /// Connections that close without a reply leave it open whether a row took effect: at a sink that does not recognise
@@ -72,7 +66,7 @@ extension WholeBinary {
       rig.webhookKeepsKeys = false
       let publisher = try UsagePublisher(rig, seed: Surroundings.seed)
       let instance = try Instance(rig, "one")
-      do {
+      try rig.run([instance], publisher) {
         try instance.start()
         publisher.start()
         try instance.waitUntilReady()
@@ -95,13 +89,7 @@ extension WholeBinary {
         try rig.waitUntilConserved(instance)
         #expect(rig.violations() == [])
         try instance.stopGracefully()
-      } catch {
-        instance.kill()
-        try? publisher.stop()
-        throw error
       }
-      publisher.close()
-      try rig.close()
     }
   }
 }

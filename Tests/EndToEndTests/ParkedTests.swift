@@ -15,7 +15,7 @@ extension WholeBinary {
       rig.stripeLines = ["customers: { map: \(map) }"]
       let publisher = try UsagePublisher(rig, seed: Surroundings.seed)
       let instance = try Instance(rig, "one")
-      do {
+      try rig.run([instance], publisher) {
         try publisher.publish(2_000)
         try publisher.publishRoundingEvents()
         try instance.start()
@@ -42,12 +42,7 @@ extension WholeBinary {
         #expect(try instance.run(retry).0 == .exited(64))
         try rig.waitUntilConserved(instance)
         try instance.stopGracefully()
-      } catch {
-        instance.kill()
-        throw error
       }
-      publisher.close()
-      try rig.close()
     }
 
     private struct Row: Decodable { var row, sink, reason, customer: String }

@@ -11,14 +11,10 @@ extension WholeBinary {
       let rig = try DaemonRig("term")
       let instance = try Instance(rig, "one")
       try instance.start()
-      do {
+      try rig.run([instance]) {
         try instance.waitUntilReady()
         try instance.stopGracefully()
-      } catch {
-        instance.kill()
-        throw error
       }
-      try rig.close()
     }
 
     @Test("check: a missing topic is 78, and is named") func missingTopic() throws {

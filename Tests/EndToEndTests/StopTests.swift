@@ -1,5 +1,6 @@
 import Foundation
 import Kafka
+import Metering
 import ProviderFakes
 import Testing
 
@@ -29,16 +30,19 @@ extension WholeBinary {
         try rig.waitUntilConserved(instance)
         let (_, ledger) = try instance.run(["ledger", "show", "--config", rig.configurationPath("one")])
         #expect(ledger.contains("accepted_loss=true") && ledger.contains("RESOLVE"), "\(ledger.suffix(2_000))")
+        // The configuration in words, not only its digest.
+        for words in ["dedup.window=24h", "feature=tokens aggregate=sum dimensions=[model]", "sink=books"] {
+          #expect(ledger.contains(words), "\(ledger.prefix(2_000))")
+        }
       }
     }
 
     @Test("a lost ledger: what is still there is billed again, as the command says") func ledgerLost() throws {
       try withRig("lost") { rig, instance, publisher in
         instance.kill()
-        let admin = try Admin(properties: rig.properties)
-        defer { admin.close() }
-        try admin.deleteTopic("\(rig.group).ledger")
-        _ = try poll(seconds: 10) { try admin.topic("\(rig.group).ledger") == nil }
+        try rig.delete("\(rig.group).ledger")
+        let (code, text) = try instance.run(["check", "--config", rig.configurationPath("one")])
+        #expect(code == .exited(65) && text.contains("ledger_lost"), "\(text)")
         try instance.start()
         let stops = try instance.waitUntilStopped("ledger_lost", partitions: Set(0..<DaemonRig.partitions))
         #expect(rig.differences(publisher.expected) == [])
@@ -51,6 +55,42 @@ extension WholeBinary {
         try rig.waitUntilExact(twice, seconds: 40, [instance])
         #expect(rig.webhook.effects.keyCount > before)
         try rig.waitUntilConserved(instance)
+      }
+    }
+
+    @Test("a ledger that is not the one that the folder has seen") func ledgerChanged() throws {
+      try withRig("changed") { rig, instance, publisher in
+        // More, so that the folder has seen the ledger beyond the first DONE.
+        try publisher.publish(500, isPlain: true)
+        try rig.waitUntilExact(publisher.expected, seconds: 40, [instance])
+        try instance.stopGracefully()
+        // A copy of the ledger comes back that lacks a DONE: whether its rows were billed is open again.
+        var records: [Int32: [[UInt8]]] = [:]
+        var lacks = false
+        try rig.read("\(rig.group).ledger") { partition, message in
+          let bytes = [UInt8](message.value)
+          if partition == 0, !lacks, case .done = try LedgerCodec.decode(bytes).record {
+            lacks = true
+          } else {
+            records[partition, default: []].append(bytes)
+          }
+        }
+        #expect(lacks)
+        try rig.replace("\(rig.group).ledger", with: records)
+        let (code, text) = try instance.run(["check", "--config", rig.configurationPath("one")])
+        #expect(code == .exited(65) && text.contains("ledger_changed"), "\(text)")
+        try instance.start()
+        let stop = try #require(try instance.waitUntilStopped("ledger_changed", partitions: [0]).first)
+        let (keys, requests) = (rig.webhook.effects.keyCount, rig.webhook.effects.requests)
+        try instance.follow(stop)
+        try waitUntilCounting(instance)
+        try instance.waitUntil("nothing is in flight") { $0.sinks.allSatisfy { $0.rows.in_flight == 0 } }
+        try rig.waitUntilConserved(instance)
+        // What was open is sent again under its keys, and its effect is the one that it had.
+        #expect(rig.webhook.effects.requests > requests)
+        #expect(rig.differences(publisher.expected) == [] && rig.webhook.effects.keyCount == keys)
+        try publisher.publish(200, isPlain: true)
+        try rig.waitUntilExact(publisher.expected, seconds: 40, [instance])
       }
     }
 
@@ -94,12 +134,7 @@ extension WholeBinary {
           $0.partitions.contains { $0.partition == 0 && $0.state == "counting" }
         }
         instance.kill()
-        let admin = try Admin(properties: rig.properties)
-        defer { admin.close() }
-        try admin.deleteTopic(rig.topic)
-        _ = try poll(seconds: 10) { try admin.topic(rig.topic) == nil }
-        try admin.createTopic(
-          rig.topic, partitions: DaemonRig.partitions, replicationFactor: 1, configuration: ["retention.ms": "-1"])
+        try rig.replace(rig.topic, with: [:])
         rig.sinks = ["stripe", "webhook"]
         rig.version = 3
         try instance.start()
@@ -150,19 +185,13 @@ extension WholeBinary {
       rig.sinks = sinks
       let publisher = try UsagePublisher(rig, seed: Surroundings.seed)
       let instance = try Instance(rig, "one")
-      do {
+      try rig.run([instance], publisher) {
         try publisher.publish(2_000)
         if sinks.contains("stripe") { try publisher.publishRoundingEvents() }
         try instance.start()
         try rig.waitUntilExact(publisher.expected, seconds: 60, [instance])
         try body(rig, instance, publisher)
-        instance.kill()
-      } catch {
-        instance.kill()
-        throw error
       }
-      publisher.close()
-      try rig.close()
     }
 
     private func resolve(_ rig: DaemonRig, _ partition: Int, _ reason: String) -> [String] {
@@ -195,15 +224,11 @@ extension WholeBinary {
     }
 
     private func position(_ rig: DaemonRig, _ partition: Int32) throws -> Int64 {
-      let admin = try Admin(properties: rig.properties)
-      defer { admin.close() }
-      return try admin.watermarks(topic: rig.topic, partition: partition).high
+      try rig.withAdmin { try $0.watermarks(topic: rig.topic, partition: partition).high }
     }
 
     private func deleteRecords(_ rig: DaemonRig, partition: Int32, below: Int64) throws {
-      let admin = try Admin(properties: rig.properties)
-      defer { admin.close() }
-      _ = try admin.deleteRecords(topic: rig.topic, before: [partition: below])
+      _ = try rig.withAdmin { try $0.deleteRecords(topic: rig.topic, before: [partition: below]) }
     }
   }
 }

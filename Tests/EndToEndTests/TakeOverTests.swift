@@ -13,7 +13,7 @@ extension WholeBinary {
       let rig = try DaemonRig("takeover")
       rig.sinks = ["webhook"]
       let instance = try Instance(rig, "one")
-      do {
+      try rig.run([instance]) {
         let (end, text) = try instance.run(
           [
             "load", "--bootstrap-servers", rig.servers, "--topic", rig.topic, "--events", "\(keys)", "--duplicates",
@@ -52,11 +52,7 @@ extension WholeBinary {
           #expect(poll(seconds: 10) { instance.metric("meterd_dedup_keys") == Double(keys) })
         }
         try instance.stopGracefully()
-      } catch {
-        instance.kill()
-        throw error
       }
-      try rig.close()
     }
 
     private func megabytes(_ bytes: Double) -> String { "\(Int((bytes / 1e6).rounded())) MB" }

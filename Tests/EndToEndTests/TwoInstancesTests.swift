@@ -10,7 +10,7 @@ extension WholeBinary {
       let publisher = try UsagePublisher(rig, seed: Surroundings.seed)
       let first = try Instance(rig, "first")
       let second = try Instance(rig, "second")
-      do {
+      try rig.run([first, second], publisher) {
         try publisher.publish(1_000)
         publisher.start()
         try first.start()
@@ -31,14 +31,7 @@ extension WholeBinary {
         try rig.waitUntilConserved(second)
         try second.stopGracefully()
         #expect(rig.differences(publisher.expected) == [])
-      } catch {
-        first.kill()
-        second.kill()
-        try? publisher.stop()
-        throw error
       }
-      publisher.close()
-      try rig.close()
     }
 
     @Test("a killed instance that starts again counts within 15 s") func restart() throws {
@@ -46,7 +39,7 @@ extension WholeBinary {
       rig.sinks = ["webhook"]
       let publisher = try UsagePublisher(rig, seed: Surroundings.seed)
       let instance = try Instance(rig, "one")
-      do {
+      try rig.run([instance], publisher) {
         publisher.start()
         try instance.start()
         try instance.waitUntilReady()
@@ -68,20 +61,46 @@ extension WholeBinary {
         try publisher.publishRoundingEvents()
         try rig.waitUntilExact(publisher.expected, seconds: 60, [instance])
         try instance.stopGracefully()
-      } catch {
-        instance.kill()
-        try? publisher.stop()
-        throw error
       }
-      publisher.close()
-      try rig.close()
+    }
+
+    @Test("two handles of one process share its partitions, each taken once, and totals are exact") func handles()
+      throws
+    {
+      let rig = try DaemonRig("handles")
+      rig.sinks = ["webhook"]
+      rig.kafkaLines = ["consumers: 2"]
+      let publisher = try UsagePublisher(rig, seed: Surroundings.seed)
+      let instance = try Instance(rig, "one")
+      try rig.run([instance], publisher) {
+        try publisher.publish(1_000)
+        publisher.start()
+        for start in 1...2 {
+          try instance.start()
+          try instance.waitUntilReady()
+          try instance.waitUntil("every partition counts") { status in
+            status.partitions.count == Int(DaemonRig.partitions) && status.partitions.allSatisfy { $0.head > 0 }
+          }
+          // The broker does not wait for the second one: what the first one has for a moment is not begun.
+          let gained = instance.log.split(separator: "\n").count { $0.contains("ledger.ownership_gained") }
+          #expect(gained == start * Int(DaemonRig.partitions), "\(instance.explanation())")
+          if start == 1 { instance.kill() }
+        }
+        for member in 0...1 { #expect(instance.log.contains("storage-one-\(member) partitions="), "member \(member)") }
+        try publisher.stop()
+        try publisher.publishRoundingEvents()
+        try rig.waitUntilExact(publisher.expected, seconds: 60, [instance])
+        try rig.waitUntilConserved(instance)
+        try instance.stopGracefully()
+        #expect(rig.differences(publisher.expected) == [])
+      }
     }
 
     @Test("a second process on the same folder, or under the same member's name, ends with 75") func doubles() throws {
       let rig = try DaemonRig("double")
       rig.sinks = ["webhook"]
       let instance = try Instance(rig, "one")
-      do {
+      try rig.run([instance]) {
         try instance.start()
         try instance.waitUntilReady()
         let double = try Instance(rig, "one")
@@ -104,11 +123,7 @@ extension WholeBinary {
           note("the fenced double was not run: the machine permits no user namespace")
         }
         instance.kill()
-      } catch {
-        instance.kill()
-        throw error
       }
-      try rig.close()
     }
 
     private func seconds(since instant: ContinuousClock.Instant) -> Double {

@@ -1,6 +1,7 @@
 import Foundation
 import Kafka
 import Synchronization
+import TestSupport
 
 /// A thread that publishes usage, and the book of what it must come to.
 ///
@@ -40,7 +41,7 @@ final class UsagePublisher: @unchecked Sendable {
 
   init(_ rig: DaemonRig, seed: UInt64) throws {
     self.rig = rig
-    random = SeededRandom(seed)
+    random = SeededRandom(seed: seed)
     let failures = Failures()
     self.failures = failures
     plain = try Producer(properties: rig.properties) { failures.take($0) }

@@ -1,5 +1,6 @@
 import CHotPath
 import Metering
+import TestSupport
 import Testing
 
 struct DecodeDecimalTests {
@@ -30,7 +31,7 @@ struct DecodeDecimalTests {
   }
 
   @Test func randomQuantitiesComeBack() {
-    var random = DecodeRandom(state: 5)
+    var random = SeededRandom(seed: 5)
     for _ in 0..<2000 {
       let wide = Int128(truncatingIfNeeded: random.next()) << 64 | Int128(random.next())
       let quantity = Quantity(units: wide >> Int128(random.below(127)))
@@ -40,7 +41,7 @@ struct DecodeDecimalTests {
 
   /// The ways of finding quotation marks are one: vectors of two kinds, words, and looking at each byte.
   @Test func scannersAgree() {
-    var random = DecodeRandom(state: 9)
+    var random = SeededRandom(seed: 9)
     for _ in 0..<3000 {
       let count = 16 + random.below(random.chance(10) ? 4081 : 200)
       var bytes = (0..<count).map { _ in UInt8(0x20 + random.below(0x3c)) }  // no backslash

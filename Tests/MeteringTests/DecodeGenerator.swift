@@ -1,28 +1,13 @@
 import Foundation
 import Metering
-
-/// SplitMix64: one seed, one sequence of records.
-struct DecodeRandom: RandomNumberGenerator {
-  var state: UInt64
-
-  mutating func next() -> UInt64 {
-    state &+= 0x9e37_79b9_7f4a_7c15
-    var mixed = (state ^ (state >> 30)) &* 0xbf58_476d_1ce4_e5b9
-    mixed = (mixed ^ (mixed >> 27)) &* 0x94d0_49bb_1331_11eb
-    return mixed ^ (mixed >> 31)
-  }
-
-  mutating func chance(_ percent: Int) -> Bool { Int(next() % 100) < percent }
-  mutating func below(_ bound: Int) -> Int { Int(next() % UInt64(bound)) }
-  mutating func pick<T>(_ values: [T]) -> T { values[below(values.count)] }
-}
+import TestSupport
 
 /// Records that are valid, nearly valid, and broken on purpose.
 struct DecodeGenerator {
-  var random: DecodeRandom
+  var random: SeededRandom
   static let clock = 1_793_536_496_789  // 2026-11-01T12:34:56.789Z
 
-  init(seed: UInt64) { random = DecodeRandom(state: seed) }
+  init(seed: UInt64) { random = SeededRandom(seed: seed) }
 
   /// Configurations that every case may be judged by.
   static let rules: [CountingRules] = {

@@ -16,12 +16,14 @@ struct Coverage {
     "fault: append refused", "fault: idle days", "fault: account changed", "fault: committed offset lost",
     "fault: unknown append, landed whole", "fault: unknown append, landed in part", "fault: unknown append, not landed",
     "fault: unknown append, landed late", "fault: reply lost after the effect",
+    "fault: retention", "fault: retention too short", "fault: topic re-created",
     "configuration: window longer", "configuration: window shorter", "configuration: aggregate",
     "configuration: dimensions", "configuration: time slot", "configuration: sink retired",
     "configuration: sink returned", "configuration: sink added", "configuration: without version",
     "configuration: sink vanished",
     // Records of the log.
     "timestamp: past", "timestamp: future", "timestamp: none", "timestamp: capped", "record: malformed", "record: hole",
+    "record: elusive",
     "record: repeat", "record: conflict", "start: earliest", "start: latest", "start: instant",
     "start: with sightings before it", "partitions: several",
     // Ways back to a state that decides.
@@ -34,12 +36,14 @@ struct Coverage {
     "ledger: sending", "ledger: unsent", "ledger: done", "ledger: uncertain", "ledger: parked",
     "ledger: settled by resolve",
     "ledger: retried by resolve", "ledger: dropped by resolve", "ledger: snapshot", "ledger: carry",
+    "ledger: accepted loss", "ledger: deleted rows skipped", "record: passed over as accepted",
     "ledger: ignored notOwner", "ledger: ignored genesisStands",
     "ledger: ignored configurationStands", "ledger: ignored noEffect", "ledger: deleted below a snapshot",
     "cut: sightings of a changed window",
     // Stops and ends.
     "stop: configuration_without_version", "stop: sink_vanished", "stop: storage_failed", "stop: append_refused",
-    "stop: ledger_changed",
+    "stop: rows_deleted", "stop: log_starts_beyond_head", "stop: window_not_retained",
+    "stop: record_in_hole", "stop: topic_recreated", "stop: log_ends_before_head",
     "end: otherOwner", "end: unknownAppend", "end: closed",
     // Delivery.
     "sink: circuitOpened", "sink: circuitClosed", "sink: rowUncertain", "sink: rowsVoided", "sink: batchSplit",

@@ -14,8 +14,13 @@ struct Generator {
 
   /// Appends one record (or a hole) to the log. `now`: the producer's clock, which may be wrong.
   mutating func produce(
-    into log: UsageLog, now: Int64, using random: inout SimulationRandom, coverage: inout Coverage
+    into log: UsageLog, now: Int64, hasElusiveRecords: Bool, using random: inout SimulationRandom,
+    coverage: inout Coverage
   ) {
+    if hasElusiveRecords, random.oneIn(60) {
+      coverage.note("record: elusive")
+      return elusive(into: log, now: now, &random)
+    }
     if random.oneIn(25) {
       coverage.note("record: hole")
       return log.appendHole()
@@ -37,6 +42,20 @@ struct Generator {
     let new = event(now, timestamp: timestamp, &random, &coverage)
     sent.append(new)
     log.append(text: new.text, customer: new.customer, timestamp: timestamp, meaning: new.meaning)
+  }
+
+  /// An event that a reader may pass over. Nothing else depends on whether it was seen: its key comes once, and its record
+  /// has no timestamp.
+  private mutating func elusive(into log: UsageLog, now: Int64, _ random: inout SimulationRandom) {
+    number += 1
+    let event = Meaning.Event(
+      key: "e\(number)", customer: random.pick(Self.customers), feature: "calls",
+      units: Int128(random.pick(1...5_000_000_000)), isRevert: false)
+    var text = #"{"idempotencyKey":"\#(event.key)","customerId":"\#(event.customer)","featureId":"calls","#
+    text += #""amount":"\#(Quantity(units: event.units))","timestamp":\#(now)}"#
+    log.append(
+      text: text, customer: event.customer, timestamp: -1, meaning: Meaning(kind: .event(event), timeMilliseconds: now))
+    log.hideLast()
   }
 
   private func timestamp(_ now: Int64, _ random: inout SimulationRandom, _ coverage: inout Coverage) -> Int64 {

@@ -33,18 +33,37 @@ struct Oracle {
     var rules: CountingRules
     /// Where a changed window's index begins.
     var indexFrom: Int64?
+    /// A person has accepted that its records are gone.
+    var isAcceptedLoss = false
+    /// Where the index of the cut's writer begins: a person has accepted that the window is no longer retained below.
+    var retainedFrom = Int64.min
+    /// Records that a person has accepted as not counted: the reader had holes there.
+    var absent: Set<Int64> = []
   }
 
   private struct Sighting {
     var offset: Int64
     var clock: Int64
     var payload: String
+    /// The event's time, as its record states it, and how old it may be.
+    var time: Int64?
+    var maxAge: Int64
+  }
+
+  /// A range that was judged, with the clock at its end.
+  private struct Judged {
+    var from: Int64
+    var to: Int64
+    var clock: Int64
   }
 
   private let log: UsageLog
   private(set) var clock: Int64 = 0
   private var seen: [String: [Sighting]] = [:]
   private var reach = Int64.min
+  private var ranges: [Judged] = []
+  /// Where the sightings before the first cut begin.
+  private var begin: Int64?
   private(set) var end: Int64?
 
   init(log: UsageLog) { self.log = log }
@@ -55,20 +74,31 @@ struct Oracle {
     let bucket = (range.rules.windowMilliseconds + 7_200_000 + 7) / 8
     if let from = range.indexFrom { reach = from }
     var totals = Totals()
-    for offset in range.from..<range.to {
+    end = range.to
+    if range.isAcceptedLoss { return totals }
+    for offset in range.from..<range.to where !range.absent.contains(offset) {
       guard let record = log.records[Int(offset)] else { continue }
       if record.view.timestampMilliseconds >= 0 {
         clock = max(clock, min(record.view.timestampMilliseconds, range.cap))
       }
-      judge(record, at: offset, range.rules, bucket: bucket, into: &totals)
+      judge(record, at: offset, range, bucket: bucket, into: &totals)
     }
-    end = range.to
+    ranges.append(Judged(from: begin ?? range.from, to: range.to, clock: clock))
+    begin = nil
     return totals
   }
 
+  /// What the range is before the start: sightings only. The first cut states the clock for both.
+  mutating func sight(_ range: Range) {
+    _ = judge(range)
+    ranges = []
+    begin = range.from
+  }
+
   private mutating func judge(
-    _ record: UsageLog.Record, at offset: Int64, _ rules: CountingRules, bucket: Int64, into totals: inout Totals
+    _ record: UsageLog.Record, at offset: Int64, _ range: Range, bucket: Int64, into totals: inout Totals
   ) {
+    let rules = range.rules
     func quarantine() {
       totals.quarantined += 1
       totals.quarantinedOffsets.append(offset)
@@ -86,8 +116,15 @@ struct Oracle {
     let dimensions = rule.dimensions.map { event.dimensions[$0] ?? "" }
     let payload = "\(event.customer)|\(event.feature)|\(event.units)|\(event.isRevert)|\(dimensions)"
     let now = clock / bucket
-    let within = (seen[event.key] ?? []).first { $0.offset >= reach && now - $0.clock / bucket <= 8 }
-    seen[event.key, default: []].append(Sighting(offset: offset, clock: clock, payload: payload))
+    let begin = max(reach, range.retainedFrom)
+    let within = (seen[event.key] ?? []).first { sighting in
+      guard let clock = self.clock(of: sighting, indexFrom: begin) else { return false }
+      return now - clock / bucket <= 8
+    }
+    seen[event.key, default: []].append(
+      Sighting(
+        offset: offset, clock: clock, payload: payload, time: record.meaning.timeMilliseconds,
+        maxAge: rules.maxAgeMilliseconds))
     if let within {
       if within.payload == payload { totals.duplicate += 1 } else { quarantine() }
       return
@@ -101,5 +138,16 @@ struct Oracle {
     row.events += 1
     row.greatestTime = max(row.greatestTime, time)
     totals.rows[key] = row
+  }
+
+  /// The clock at a sighting, for an index that begins at an offset; nil where it is not in it. Within the cut in which the
+  /// index begins nobody knows how far what is gone had moved the clock: at most to where it was at the cut's end.
+  private func clock(of sighting: Sighting, indexFrom begin: Int64) -> Int64? {
+    guard sighting.offset >= begin else { return nil }
+    guard let cut = ranges.first(where: { $0.from < begin && begin < $0.to }), sighting.offset < cut.to else {
+      return sighting.clock
+    }
+    if let time = sighting.time, time < cut.clock - sighting.maxAge { return nil }
+    return cut.clock
   }
 }

@@ -42,29 +42,3 @@ struct Person {
     }
   }
 }
-
-extension World {
-  /// A partition has stopped. Where that is what the fault should lead to, a person removes the cause; any other stop is a
-  /// failure.
-  func stopped(_ reason: StopReason, process: SimulatedProcess, partition: Int) {
-    coverage.note("stop: \(reason.code.rawValue)")
-    switch reason.code {
-    case .storageFailed, .appendRefused, .ledgerChanged: process.restart(after: random.pick(1_000...30_000))
-    case .configurationWithoutVersion:
-      // Either this process still has the former configuration, or nobody has raised the version.
-      if process.rules == rules { rules.version += 1 }
-      process.restart(after: random.pick(1_000...30_000))
-    case .sinkVanished:
-      if process.rules == rules {
-        rules.version += 1
-        for sink in scenario.sinks where rules.sink(named: sink.name) == nil && wasConfigured.contains(sink.name) {
-          var retired = sink.rules
-          retired.isRetired = true
-          rules.sinks.append(retired)
-        }
-      }
-      process.restart(after: random.pick(1_000...30_000))
-    default: fail("partition \(partition) stopped: \(reason.code.rawValue) at \(reason.offset): \(reason.detail)")
-    }
-  }
-}

@@ -109,11 +109,48 @@ extension Run {
     world.isIdle = false
   }
 
+  // MARK: The usage topic
+
+  mutating func disturbTopic() {
+    if world.scenario.hasRetention, topicRandom.oneIn(4) { retain() }
+    if world.scenario.hasOldStart, topicRandom.oneIn(6) { addOldStart() }
+    if world.scenario.hasRecreation, topicRandom.oneIn(12), world.recreateTopic() {
+      world.run(until: world.now + topicRandom.pick(1_000...200_000))
+      world.restoreTopic()
+    }
+  }
+
+  /// Old records go, and sometimes some that were not counted yet.
+  private mutating func retain() {
+    let partition = Int(topicRandom.pick(0...Int64(world.scenario.partitions - 1)))
+    let log = world.usage[partition]
+    // Until the first cut nobody has stated the clock: what is gone by then can't be judged.
+    guard let present = world.watches[partition].fold.head, present.cutNumber > 0 else { return }
+    let head = max(log.low, present.offset)
+    let isTooEarly = topicRandom.oneIn(4)
+    world.coverage.note(isTooEarly ? "fault: retention too short" : "fault: retention")
+    log.delete(below: isTooEarly ? topicRandom.pick(head...max(head, log.end)) : topicRandom.pick(log.low...head))
+    world.trace?("\(world.now) partition \(partition) begins at \(log.low)")
+  }
+
+  /// A sink that wants what the others have long claimed.
+  private mutating func addOldStart() {
+    guard var added = world.scenario.sinks.first(where: \.startsLate)?.rules,
+      world.rules.sink(named: added.name) == nil, !world.wasConfigured.contains(added.name)
+    else { return }
+    note("sink added")
+    added.start = .earliest
+    world.rules.version += 1
+    world.rules.sinks.append(added)
+    world.wasConfigured.insert(added.name)
+    restartEverything()
+  }
+
   // MARK: Configuration
 
   private mutating func changeConfiguration() {
     world.rules.version += 1
-    if random.oneIn(3), world.scenario.keepsLedger, let retired = world.rules.sinks.firstIndex(where: \.isRetired) {
+    if random.oneIn(3), let retired = world.rules.sinks.firstIndex(where: \.isRetired) {
       note("sink returned")
       world.rules.sinks[retired].isRetired = false
     }
@@ -145,7 +182,11 @@ extension Run {
       world.rules.counting.maxAheadMilliseconds += 1_000
     default: removeSinkOrChangeAccount()
     }
-    // A new configuration is a restart of every process, one after the other or all at once.
+    restartEverything()
+  }
+
+  /// A new configuration is a restart of every process, one after the other or all at once.
+  private mutating func restartEverything() {
     for process in world.processes {
       if random.oneIn(3) {
         process.restart(after: random.pick(1...60_000))
@@ -168,7 +209,7 @@ extension Run {
     for sink in world.scenario.sinks where world.rules.sink(named: sink.name) == nil {
       note("sink added")
       var rules = sink.rules
-      if sink.startsLate, world.scenario.keepsLedger {
+      if sink.startsLate {
         rules.start = random.pick([.present, .earliest, .instant(world.now - random.pick(0...600_000))])
       }
       world.rules.sinks.append(rules)

@@ -19,12 +19,15 @@ struct Run {
   let world: World
   var random: SimulationRandom
   private var person: Person
+  /// The chance of what befalls the usage topic.
+  var topicRandom: SimulationRandom
 
   init(seed: UInt64, trace: ((String) -> Void)? = nil) {
     world = World(Scenario(seed: seed))
     world.trace = trace
     trace?("\(world.scenario)")
     random = SimulationRandom(seed: seed ^ 0xfa17)
+    topicRandom = SimulationRandom(seed: seed ^ 0x70b1c0)
     person = Person(world: world)
     world.processes = [SimulatedProcess(world: world, name: "a"), SimulatedProcess(world: world, name: "b")]
   }
@@ -37,6 +40,7 @@ struct Run {
       world.produce(count)
       left -= count
       disturb()
+      disturbTopic()
       world.run(until: world.now + random.pick(500...40_000))
       if world.scenario.hasPerson { person.lookAfterRows(every: false) }
     }
@@ -85,6 +89,8 @@ struct Run {
       process.start()
     }
     moveEverything(to: world.processes[0], isTold: true)
+    // What a reader has passed over at the very end it sees now.
+    for log in world.usage { log.tell() }
     var turns = 0
     while world.failure == nil, turns < 120 {
       turns += 1

@@ -18,13 +18,18 @@ struct Scenario {
   var hasConfigurationChanges: Bool
   var hasIdleDays: Bool
   var hasPerson: Bool
+  /// The usage topic deletes old records, sometimes too early.
+  var hasRetention: Bool
+  /// Readers pass over records now and then.
+  var hasElusiveRecords: Bool
+  /// The usage topic is another one for a while.
+  var hasRecreation: Bool
+  /// A sink is added at the oldest cut that is remembered, while the ledger deletes what it can.
+  var hasOldStart: Bool
   /// How long an append may take, milliseconds, where the ledger is slow for once.
   var slowAppendMilliseconds: Int64
   /// One in this many appends has an unknown outcome.
   var unknownAppends: Int
-
-  /// Whether what a sink may want again, that starts at an old cut or returns, is still in the ledger.
-  var keepsLedger: Bool { settings.ledgerKeepMilliseconds > 86_400_000 }
 
   init(seed: UInt64) {
     var random = SimulationRandom(seed: seed ^ 0x5eed)
@@ -45,6 +50,16 @@ struct Scenario {
     settings.snapshotRecords = random.pick([8, 25, 60])
     settings.commitRecords = random.pick([10, 50])
     settings.ledgerKeepMilliseconds = random.pick([0, 600_000, 40 * 86_400_000])
+    var topic = SimulationRandom(seed: seed ^ 0x70b1d)
+    hasRetention = topic.oneIn(5)
+    hasElusiveRecords = topic.oneIn(8)
+    hasRecreation = topic.oneIn(8)
+    settings.allowPartialRebuild = topic.oneIn(4)
+    hasOldStart = topic.oneIn(12)
+    if hasOldStart {
+      settings.ledgerKeepMilliseconds = 0
+      settings.snapshotRecords = 8
+    }
     var counting = CountingRules()
     counting.windowMilliseconds = random.pick([3_600_000, 6 * 3_600_000, 86_400_000])
     counting.features["tokens"] = FeatureRule()
@@ -55,6 +70,7 @@ struct Scenario {
     if random.oneIn(2) { sinks.append(.whole(&random)) }
     if random.oneIn(3) { sinks.append(.once(&random)) }
     if hasConfigurationChanges, random.oneIn(2) { sinks.append(.late(&random)) }
+    if hasOldStart, !sinks.contains(where: \.startsLate) { sinks.append(.late(&random)) }
     rules = BillingRules(version: 1, counting: counting, sinks: sinks.filter { !$0.startsLate }.map(\.rules))
   }
 }

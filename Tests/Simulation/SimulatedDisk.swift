@@ -15,6 +15,9 @@ struct SimulatedDisk {
   private(set) var segments: [SimulatedSegment] = []
   private var expiredBefore = Int64.min
 
+  /// The usage offset that its index begins at, where a person has accepted that no more is retained.
+  var retainedFrom = Int64.min
+
   /// What the folder says of itself.
   var summary: LocalSummary? {
     guard var state else { return nil }

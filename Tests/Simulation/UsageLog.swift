@@ -30,6 +30,10 @@ final class UsageLog {
   private(set) var records: [Record?] = []
   /// The offset after the last record: what a head can reach. Holes at the end are not seen yet.
   private(set) var endOfRecords: Int64 = 0
+  /// Records below this offset are deleted.
+  private(set) var low: Int64 = 0
+  /// Records that a reader may pass over as if nothing were there; whoever looks a second time finds them.
+  private(set) var elusive: Set<Int64> = []
   /// Readers at the end: told once when there is more.
   var waiting: [() -> Void] = []
   /// What the quarantine topic holds of this partition, by offset.
@@ -46,6 +50,11 @@ final class UsageLog {
     endOfRecords = end
   }
 
+  /// Marks the last record as one that a reader may pass over.
+  func hideLast() { elusive.insert(endOfRecords - 1) }
+
+  func delete(below offset: Int64) { low = max(low, min(offset, end)) }
+
   /// Tells the readers that wait at the end.
   func tell() {
     let told = waiting
@@ -58,17 +67,19 @@ final class UsageLog {
 
   /// The first offset whose record's timestamp is at or after `milliseconds`; nil where there is none.
   func offset(at milliseconds: Int64) -> Int64? {
-    records.firstIndex { ($0?.view.timestampMilliseconds ?? .min) >= milliseconds }.map(Int64.init)
+    records[Int(low)...].firstIndex { ($0?.view.timestampMilliseconds ?? .min) >= milliseconds }.map(Int64.init)
   }
 
   /// At most `limit` records from `offset` on, below `end`, without holes in between; and where the hole ends that
-  /// `offset` may be in.
-  func batch(from offset: Int64, below end: Int64, limit: Int) -> (hole: Int64, views: [RecordView]) {
+  /// `offset` may be in. `missed`: records that this reader passes over.
+  func batch(
+    from offset: Int64, below end: Int64, limit: Int, missed: Set<Int64> = []
+  ) -> (hole: Int64, views: [RecordView]) {
     var next = offset
-    while next < end, records[Int(next)] == nil { next += 1 }
+    while next < end, records[Int(next)] == nil || missed.contains(next) { next += 1 }
     let hole = next
     var views: [RecordView] = []
-    while next < end, views.count < limit, let record = records[Int(next)] {
+    while next < end, views.count < limit, !missed.contains(next), let record = records[Int(next)] {
       views.append(record.view)
       next += 1
     }

@@ -7,7 +7,10 @@ final class World {
   var random: SimulationRandom
   private(set) var now: Int64 = 1_760_000_000_000
   private var queue = EventQueue()
-  let usage: [UsageLog]
+  /// The usage partitions as they are now.
+  var usage: [UsageLog]
+  /// The usage partitions that are counted, while others stand in their place.
+  var counted: [UsageLog]?
   let ledgers: [LedgerLog]
   /// What the group has committed, by partition.
   var committed: [CommittedHint?]
@@ -27,7 +30,7 @@ final class World {
   var coverage = Coverage()
   /// The first thing that was found wrong.
   private(set) var failure: String?
-  private var generators: [Generator]
+  var generators: [Generator]
   private(set) var steps = 0
   private var actions = 0
   var trace: ((String) -> Void)?
@@ -36,6 +39,8 @@ final class World {
     var process: ObjectIdentifier
     var life: Int
     var readThrough: Int64 = -1
+    /// Where the index of that machine begins, where a person has accepted that no more is retained.
+    var retainedFrom = Int64.min
   }
 
   init(_ scenario: Scenario) {
@@ -114,34 +119,6 @@ final class World {
   var brokerTime: Int64 { now + random.pick(-2_000...2_000) }
 
   func delay(_ most: Int64) -> Int64 { random.pick(1...most) }
-
-  // MARK: The usage topic
-
-  func produce(_ count: Int) {
-    for _ in 0..<count {
-      let partition = Int.random(in: 0..<scenario.partitions, using: &random)
-      generators[partition].produce(into: usage[partition], now: now, using: &random, coverage: &coverage)
-      usage[partition].tell()
-    }
-  }
-
-  /// Where `kafka.start` points to, were a ledger founded now, and the first record of the window before it.
-  func beginning(of partition: Int) -> (start: Int64, dedupFrom: Int64) {
-    let log = usage[partition]
-    let start: Int64
-    let instant: Int64
-    switch scenario.start {
-    case .earliest: return (0, 0)
-    case .latest:
-      start = log.end
-      instant = now
-    case .instant:
-      instant = cutOver
-      start = log.offset(at: instant) ?? log.end
-    }
-    let sightings = log.offset(at: instant - rules.counting.windowMilliseconds - 7_200_000) ?? start
-    return (start, min(start, sightings))
-  }
 
   /// The instant of `kafka.start`.
   var cutOver: Int64 = 0

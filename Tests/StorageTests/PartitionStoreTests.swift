@@ -222,6 +222,24 @@ import Testing
     }
   }
 
+  @Test func aLookFromOutsideSeesTheStateAndChangesNothing() throws {
+    #expect(try PartitionStore.look(into: folder.path + "/none") == nil)
+    #expect(!FileManager.default.fileExists(atPath: folder.path + "/none"))
+    do {
+      let store = try store()
+      try store.commit([], state: storeState(head: 5))
+      #expect(throws: StorageError.inUse(path: folder.path)) { try PartitionStore.look(into: folder.path) }
+    }
+    let files = try FileManager.default.contentsOfDirectory(atPath: folder.path).sorted()
+    #expect(try PartitionStore.look(into: folder.path) == storeState(head: 5))
+    #expect(try FileManager.default.contentsOfDirectory(atPath: folder.path).sorted() == files)
+    #expect(try store().state == storeState(head: 5))
+    // Damage is said, as a store says it.
+    let journal = folder.path + "/journal.mdb"
+    try Data(repeating: 7, count: 8_192).write(to: URL(filePath: journal))
+    #expect(throws: StorageError.self) { try PartitionStore.look(into: folder.path) }
+  }
+
   @Test func theJournalGrowsBeyondItsFirstMap() throws {
     let stream = TestStream(seed: 8, count: 60_000, keys: 1 << 40, buckets: 1)
     var sightings = 0

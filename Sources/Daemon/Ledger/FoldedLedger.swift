@@ -3,10 +3,12 @@ public import Metering
 /// A ledger partition folded from wherever it begins now, for reading only: from GENESIS, or, where the beginning was
 /// deleted, from the first whole SNAPSHOT.
 public struct FoldedLedger {
-  /// What the records say; empty until ``isReady``.
+  /// What the records say; empty until there is a beginning.
   public private(set) var fold: LedgerFold
   /// Why the state cannot be told, where it cannot: a record that cannot be read, or no beginning.
   public private(set) var unusable: String?
+  /// Whether records were read, and neither a GENESIS nor a whole SNAPSHOT to begin with was among them.
+  public var lacksBeginning: Bool { finder != nil && unusable == nil }
   private var finder: SnapshotFinder?
   private var waiting: [LedgerEntry] = []
   private var hasBegun = false

@@ -21,7 +21,7 @@ public final class MeteringDaemon: StatusSource {
   private let membership = Mutex(Membership())
 
   private struct Membership {
-    var joined: Set<Int> = []
+    var group = GroupJoin()
     var failure: String?
   }
 
@@ -70,7 +70,7 @@ public final class MeteringDaemon: StatusSource {
         group: settings.kafka.group))
     if settings.kafka.isEmbedded { log.emit(.embeddedBroker()) }
     guard !settings.isDryRun else {
-      membership.withLock { $0.joined = [0] }
+      membership.withLock { _ = $0.group.assigned([], to: 0, of: 1) }
       workers.open(Array(0..<parts.partitionCount), in: parts.environment)
       return
     }
@@ -110,17 +110,21 @@ public final class MeteringDaemon: StatusSource {
     switch event {
     case .assigned(let partitions):
       log.emit(.partitionsAssigned(partitions, client: client))
-      membership.withLock { _ = $0.joined.insert(member) }
       parts.offsets.assigned(partitions, to: member)
-      if !isStopping.isSet { workers.open(partitions, in: parts.environment) }
+      let patience = DispatchTimeInterval.milliseconds(GroupJoin.patienceMilliseconds)
+      open(in: parts) { $0.assigned(partitions, to: member, of: parts.memberCount) }
+      DispatchQueue.global().asyncAfter(deadline: .now() + patience) { [weak self] in
+        guard let self, let parts = self.parts.withLock({ $0 }) else { return }
+        open(in: parts) { $0.giveUpWaiting() }
+      }
     case .revoked(let partitions):
       log.emit(.partitionsRevoked(partitions, client: client, lost: false))
-      membership.withLock { _ = $0.joined.remove(member) }
+      membership.withLock { $0.group.revoked(from: member) }
       if !isStopping.isSet { release(partitions, parts) }
       workers.close(partitions)
     case .lost(let partitions):
       log.emit(.partitionsRevoked(partitions, client: client, lost: true))
-      membership.withLock { _ = $0.joined.remove(member) }
+      membership.withLock { $0.group.revoked(from: member) }
       workers.close(partitions)
     case .fenced(let error):
       log.emit(.kafkaFatal(client: client, code: error.name, message: error.description))
@@ -140,6 +144,15 @@ public final class MeteringDaemon: StatusSource {
     }
   }
 
+  /// Opens what may be opened after a change of the membership. Under its lock, so that a revoke, which comes on another
+  /// member's thread, finds either what waits or what is open.
+  private func open(in parts: DaemonParts, after change: (inout GroupJoin) -> [Int32]) {
+    membership.withLock { membership in
+      let partitions = change(&membership.group)
+      if !isStopping.isSet, !partitions.isEmpty { workers.open(partitions, in: parts.environment) }
+    }
+  }
+
   /// A revoke: a last cut and claim if the time allows, and an end to what is being sent.
   private func release(_ partitions: [Int32], _ parts: DaemonParts) {
     workers.drain(partitions, milliseconds: Self.revokeMilliseconds / 2)
@@ -153,7 +166,7 @@ public final class MeteringDaemon: StatusSource {
     let parts = parts.withLock { $0 }
     let shown = workers.all.map { ($0.partition, $0.status) }
     let sinks = parts?.sinks.statuses() ?? []
-    let (joined, failure) = membership.withLock { ($0.joined.count, $0.failure) }
+    let (joined, failure) = membership.withLock { ($0.group.joined.count, $0.failure) }
     var reasons: [String] = []
     if let failure { reasons.append("the group member is broken: \(failure)") }
     if isStopping.isSet {

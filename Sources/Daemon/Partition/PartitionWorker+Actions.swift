@@ -102,7 +102,19 @@ extension PartitionWorker {
     }
   }
 
+  /// Reads a part of the ledger again, as far as it is retained: the machine sees by the offsets what is deleted.
   private func recallLedger(from: Int64, through: Int64) {
+    let life = life
+    lookUp("read the ledger again") { [environment, partition] () throws(KafkaError) -> Watermarks in
+      try environment.recallLedger.ends(partition: partition)
+    } then: { [weak self] marks in
+      guard let self, self.life == life else { return }
+      guard marks.low <= through else { return handle(.recalled([], isEnd: true)) }
+      recallLedger(retainedFrom: max(from, marks.low), through: through)
+    }
+  }
+
+  private func recallLedger(retainedFrom from: Int64, through: Int64) {
     let life = life
     do throws(KafkaError) {
       recall = try environment.recallLedger.readTail(partition: partition, from: from) { [weak self] event in

@@ -130,10 +130,16 @@ extension PartitionWorker {
   private func pass(_ hole: RecordBuffer.Hole, _ finding: GapReader.Finding) -> Bool {
     switch finding {
     case .recordFound(let offset):
-      let detail =
-        "a second reader found a record at \(offset), where the first one had none in [\(hole.from), \(hole.to))"
-      handle(.failed(StopReason(.recordInHole, offset: offset, detail: detail)))
-      return false
+      handle(.recordInHole(offset: offset, from: hole.from, to: hole.to))
+      // Unless a person has accepted it, that was a stop.
+      guard let reading else { return false }
+      metrics.holesUnverified.add(UInt64(offset + 1 - hole.from))
+      // The look ended there: what lies behind is looked at now.
+      let later = reading.hole + 1
+      reading.findings.replaceSubrange(later..., with: look(Array(reading.scan.holes[later...])))
+      guard offset + 1 < hole.to else { return true }
+      let rest = RecordBuffer.Hole(index: hole.index, from: offset + 1, to: hole.to)
+      return pass(rest, look([rest]).first ?? .unverified)
     case .verified: metrics.holesVerified.add(UInt64(hole.to - hole.from))
     case .unverified: metrics.holesUnverified.add(UInt64(hole.to - hole.from))
     }

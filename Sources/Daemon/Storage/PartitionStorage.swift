@@ -1,6 +1,6 @@
 internal import Dispatch
-internal import Metering
-internal import Storage
+public import Metering
+public import Storage
 
 /// A partition's local state behind a queue of its own, so that no sync ever holds up counting: the worker fills the
 /// next commit while this one is written.
@@ -68,14 +68,34 @@ extension StoreState {
 extension LocalSummary {
   /// What a folder says of itself; nil where it holds nothing, or something that this version did not write.
   init?(_ store: PartitionStore) {
-    guard let state = store.state, state.headRecord.count == 8, state.genesis.count == 16,
+    guard let state = store.state else { return nil }
+    self.init(state, nextOffset: store.nextOffset ?? state.headOffset)
+  }
+
+  /// What a partition's folder says of itself, seen from outside: nothing is taken or changed. ``nextOffset`` is the
+  /// head's, since the journal is not read.
+  ///
+  /// - Returns: nil where it holds nothing, or something that a run would throw away.
+  /// - Throws: `inUse` while a running meterd has it; else why it cannot be read.
+  public static func look(storagePath: String, partition: Int32) throws(StorageError) -> LocalSummary? {
+    do throws(StorageError) {
+      let folder = PartitionStorage.folder(storagePath, partition: partition)
+      return try PartitionStore.look(into: folder).flatMap { LocalSummary($0, nextOffset: $0.headOffset) }
+    } catch {
+      if error.needsRebuild { return nil }
+      throw error
+    }
+  }
+
+  private init?(_ state: StoreState, nextOffset: Int64) {
+    guard state.headRecord.count == 8, state.genesis.count == 16,
       let configuration = Digest(sixteenBytes: state.configurationDigest),
       let ledgerDigest = Digest(sixteenBytes: state.ledgerDigest)
     else { return nil }
     self.init(
       incarnation: state.genesis, configuration: configuration, bucketMilliseconds: state.bucketMilliseconds,
       headRecordOffset: Int64(bitPattern: number(state.headRecord[0..<8])), headOffset: state.headOffset,
-      nextOffset: store.nextOffset ?? state.headOffset, ledgerNextOffset: state.ledgerPosition,
+      nextOffset: nextOffset, ledgerNextOffset: state.ledgerPosition,
       ledgerDigest: ledgerDigest)
   }
 }

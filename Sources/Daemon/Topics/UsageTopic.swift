@@ -1,4 +1,5 @@
 public import Kafka
+public import Metering
 internal import Synchronization
 
 /// What the start found out about the cluster and the three topics.
@@ -112,6 +113,13 @@ public final class UsageTopic: Sendable {
     partition: Int32, timeoutMilliseconds: Int32 = 10_000
   ) throws(KafkaError) -> Watermarks {
     try admin.watermarks(topic: settings.topic, partition: partition, timeoutMilliseconds: timeoutMilliseconds)
+  }
+
+  /// What the group's committed offsets say of the ledger that they were committed under; those that somebody else
+  /// committed say nothing, and are absent.
+  public func committedHints(partitions: Range<Int32>) throws(KafkaError) -> [Int32: CommittedHint] {
+    let committed = try admin.committed(group: settings.group, topic: settings.topic, partitions: Array(partitions))
+    return committed.compactMapValues { CommittedHint(offset: $0.offset, metadata: $0.metadata) }
   }
 
   /// Where counting begins for a partition with no ledger yet, and from where on records before it are sightings.

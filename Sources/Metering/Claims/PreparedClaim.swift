@@ -54,15 +54,19 @@ extension LedgerFold {
 }
 
 /// Reads the rows of old cuts again, for a sink that starts at one or comes back: feed it the ledger's records from
-/// ``fromOffset`` through ``throughOffset``.
+/// ``fromOffset`` through ``throughOffset``, as far as they are retained.
 public struct CutRecall: Sendable {
   private struct Wanted {
     var number: UInt64
     var summary: SetSummary
+    var firstOffset: Int64
+    var sealOffset: Int64
     var payloads: [[UInt8]] = []
   }
 
   private var wanted: [RecordIdentity: Wanted] = [:]
+  /// The first ledger offset that was handed over.
+  private var retainedFrom: Int64?
   /// The rows found so far, by the number of the cut.
   public private(set) var chunks: [UInt64: [[UInt8]]] = [:]
   /// The first ledger offset to read; nil where nothing is missing.
@@ -80,7 +84,7 @@ public struct CutRecall: Sendable {
         chunks[cut.number] = []
       } else {
         wanted[RecordIdentity(nonce: cut.nonce, sequence: cut.summary.set)] = Wanted(
-          number: cut.number, summary: cut.summary)
+          number: cut.number, summary: cut.summary, firstOffset: cut.firstOffset, sealOffset: cut.sealOffset)
       }
     }
   }
@@ -88,9 +92,24 @@ public struct CutRecall: Sendable {
   /// Whether all rows were found.
   public var isComplete: Bool { wanted.isEmpty }
 
+  /// The last cut whose rows were deleted with the ledger's beginning, once all that is retained was handed over; nil
+  /// where none were.
+  public var lastDeleted: (number: UInt64, sealOffset: Int64)? {
+    let begin = retainedFrom ?? .max
+    return wanted.values.filter { $0.firstOffset < begin }.max { $0.number < $1.number }
+      .map { ($0.number, $0.sealOffset) }
+  }
+
+  /// A cut whose rows are not what its SEAL says, though nothing of them was deleted; nil where there is none.
+  public var damaged: UInt64? {
+    let begin = retainedFrom ?? .max
+    return wanted.values.filter { $0.firstOffset >= begin }.map(\.number).min()
+  }
+
   /// Takes a record of the ledger, if it is one of those wanted. Where the chunks do not have the cut's digest, the cut
   /// stays missing.
   public mutating func add(_ entry: LedgerEntry) {
+    if retainedFrom == nil { retainedFrom = entry.offset }
     guard let (identity, record) = try? LedgerCodec.decode(entry.bytes),
       case .chunk(let chunk) = record,
       chunk.kind == .cut

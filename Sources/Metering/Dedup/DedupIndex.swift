@@ -40,6 +40,10 @@ package struct DedupIndex: ~Copyable {
   /// Whether a segment before the open one belongs to the current bucket.
   private var isCurrentBucketSplit = false
   private var nextIdentifier: UInt64 = 1
+  /// New entries of tables that are frozen since, for the journal, with their buckets.
+  private var frozenNews: [(bucket: Int64, entries: EntrySlice)] = []
+  /// How many entries of the open table the journal has or need not have.
+  private var journaled = 0
 
   /// Most bytes of active tables, frozen ones among them; a table of the least size is always allowed.
   package var memoryLimit: Int
@@ -74,10 +78,10 @@ package struct DedupIndex: ~Copyable {
   }
 
   package enum Sighting {
-    /// The first within the window; `isNew` is always true of it.
+    /// The first within the window.
     case first
-    /// Seen before with this check; `isNew` says whether the current bucket now holds it for the first time.
-    case repeated(check: UInt32, isNew: Bool)
+    /// Seen before in the window, with this check.
+    case repeated(check: UInt32)
     case unreadable
   }
 
@@ -85,16 +89,18 @@ package struct DedupIndex: ~Copyable {
   @inline(__always) package mutating func sight(_ fingerprint: Fingerprint, check: UInt32) -> Sighting {
     if probeCount == 0 {
       guard let known = open.checkOrInsert(fingerprint, check: check) else { return .first }
-      return .repeated(check: known, isNew: false)
+      return .repeated(check: known)
     }
     switch lookEarlier(fingerprint) {
     case .absent:
       guard let known = open.checkOrInsert(fingerprint, check: check) else { return .first }
-      return .repeated(check: known, isNew: false)
+      return .repeated(check: known)
     case .current(let known):
-      return .repeated(check: known, isNew: false)
+      return .repeated(check: known)
     case .before(let known):
-      return .repeated(check: known, isNew: open.checkOrInsert(fingerprint, check: check) == nil)
+      // The repeat extends the window: this bucket holds it, too.
+      _ = open.checkOrInsert(fingerprint, check: check)
+      return .repeated(check: known)
     case .unreadable:
       return .unreadable
     }
@@ -155,7 +161,8 @@ package struct DedupIndex: ~Copyable {
 
   @inline(never) private mutating func grow() -> Bool {
     // An empty table may always grow: whatever the limit is, counting must be able to go on after sealing.
-    if open.count > 0, activeBytes - open.bytes + open.bytesWhileGrowing > memoryLimit { return false }
+    if open.count > 0, activeBytes - open.bytesWhenFull + open.bytesAfterGrowing > memoryLimit { return false }
+    if !open.canGrow { return false }
     open.grow()
     return true
   }
@@ -174,6 +181,8 @@ package struct DedupIndex: ~Copyable {
 
   private mutating func freezeOpen(endOffset: Int64) {
     if open.count == 0 { return }
+    if open.count > journaled { frozenNews.append((bucket, EntrySlice(open.log, from: journaled, to: open.count))) }
+    journaled = 0
     var full = DedupTable(growingTo: memoryLimit)
     swap(&full, &open)
     full.trim()
@@ -233,11 +242,24 @@ package struct DedupIndex: ~Copyable {
     }
   }
 
+  // MARK: The journal
+
+  /// The sightings since the last call, bucket by bucket in order; each is returned once.
+  package mutating func takeNews() -> [(bucket: Int64, entries: EntrySlice)] {
+    var news = frozenNews
+    frozenNews = []
+    if open.count > journaled { news.append((bucket, EntrySlice(open.log, from: journaled, to: open.count))) }
+    journaled = open.count
+    return news
+  }
+
+  /// How many sightings ``takeNews()`` would return.
+  package var newsCount: Int { frozenNews.reduce(open.count - journaled) { $0 + $1.entries.count } }
+
   // MARK: Restoring and looking
 
   /// Holds an entry of the journal in the current bucket, as its sighting did.
   package mutating func restore(_ entry: DedupEntry) {
-    if !open.hasRoom(for: 1) { open.grow() }
     _ = open.checkOrInsert(entry.fingerprint, check: entry.check)
   }
 
@@ -249,17 +271,20 @@ package struct DedupIndex: ~Copyable {
     }
   }
 
-  /// Bytes of active tables: what the memory limit bounds.
+  /// Bytes of active tables, the open one as it will be when it grows next: what the memory limit bounds.
   package var activeBytes: Int {
-    earlier.reduce(open.bytes) { sum, segment in
+    earlier.reduce(open.bytesWhenFull) { sum, segment in
       if case .frozen(let table, _, _) = segment.content { sum + table.table.bytes } else { sum }
     }
   }
 
-  /// Bytes of active tables and of the filters.
+  /// Bytes of memory in use: active tables and filters.
   package var bytes: Int {
-    earlier.reduce(activeBytes) { sum, segment in
-      if case .sealed(let sealed) = segment.content { sum + sealed.filter.bytes.count } else { sum }
+    earlier.reduce(open.bytes) { sum, segment in
+      switch segment.content {
+      case .frozen(let table, _, _): sum + table.table.bytes
+      case .sealed(let sealed): sum + sealed.filter.bytes.count
+      }
     }
   }
 

@@ -1,48 +1,85 @@
 internal import CHotPath
 
-/// The fingerprints of one bucket segment in memory: open addressing, linear probing, 16 bytes a slot.
+/// The fingerprints of one bucket segment in memory: the entries in the order of their sightings, and an index of four
+/// bytes a slot, by open addressing with linear probing.
+///
+/// A first sighting, which nearly every event is, touches the index only, a quarter of what slots with whole entries
+/// would be, and appends. Growing reads the entries from front to back and writes the index anew.
 ///
 /// A fingerprint's home is given by its top bits, and a probe never wraps around: behind the last home stand spare
-/// slots. So the table, read from front to back, is in fingerprint order but for the order within each run of used
-/// slots: growing and sealing are sequential passes.
+/// slots. So the index, read from front to back, is in fingerprint order but for the order within each run of used
+/// slots: sealing is one pass.
 package struct DedupTable: ~Copyable {
-  package static let slotBytes = MemoryLayout<DedupEntry>.stride
-  /// The least number of homes: 64 KiB.
+  /// The least number of homes.
   package static let leastCapacity = 4096
-  /// Slots behind the last home. With a keyed hash and a load of 5/8 a run of this length is not met.
+  /// The greatest: a slot's number must leave at least one bit to tell fingerprints apart.
+  package static let greatestCapacity = 1 << 31
+  /// Slots behind the last home. With a keyed hash and a load of 3/4 a run of this length is not met.
   package static let spare = 256
+  /// How far ahead a pass over all slots or entries asks for memory.
+  private static let ahead = 16
 
   private var region: HotRegion
-  /// The region's start: the same for as long as its addresses last.
-  private var slots: UnsafeMutablePointer<DedupEntry>
+  /// The index: 0 where a slot is free, else the entry's number + 1 in the low bits, as many as `capacity` has, and
+  /// above them the bits of its fingerprint that follow those of its home.
+  private var slots: UnsafeMutablePointer<UInt32>
+  /// The entries, in the order of their sightings.
+  package private(set) var log: EntryLog
+  private var entries: UnsafeMutablePointer<DedupEntry>
   private var capacity: Int
-  private var shift: UInt64
+  private var homeBits: UInt64
+  /// The low bits of a slot.
+  private var numberMask: UInt32
   /// The fingerprints held.
   package private(set) var count = 0
 
   /// - Parameter most: the bytes up to which it will grow where it lies.
   package init(capacity: Int = DedupTable.leastCapacity, growingTo most: Int = 0) {
-    precondition(capacity >= 2 && capacity.nonzeroBitCount == 1)
+    precondition(capacity >= 4 && capacity.nonzeroBitCount == 1)
     self.capacity = capacity
-    shift = UInt64(64 - capacity.trailingZeroBitCount)
-    region = HotRegion(bytes: Self.bytes(capacity: capacity), reserving: most)
-    slots = region.start.bindMemory(to: DedupEntry.self, capacity: capacity + Self.spare)
+    homeBits = UInt64(capacity.trailingZeroBitCount)
+    numberMask = UInt32(capacity - 1)
+    region = HotRegion(bytes: Self.indexBytes(capacity), reserving: most / 4 + Self.indexBytes(0))
+    slots = region.start.bindMemory(to: UInt32.self, capacity: capacity + Self.spare)
+    log = EntryLog(capacity: Self.most(capacity), growingTo: most)
+    entries = log.entries
   }
 
-  private static func bytes(capacity: Int) -> Int { (capacity + spare) * slotBytes }
-  /// Memory held, in bytes.
-  package var bytes: Int { Self.bytes(capacity: capacity) }
-  /// The most memory that it holds while it grows to the next size, in bytes: that size's, and its own only where the
-  /// addresses do not reach.
-  package var bytesWhileGrowing: Int {
-    let grown = Self.bytes(capacity: capacity * 2)
-    return region.reaches(grown) ? grown : bytes + grown
+  // MARK: Memory
+
+  /// The entries that fit under the load limit of 3/4.
+  @inline(__always) private static func most(_ capacity: Int) -> Int { capacity / 4 * 3 }
+  private static func indexBytes(_ capacity: Int) -> Int { (capacity + spare) * MemoryLayout<UInt32>.stride }
+  private static func entryBytes(_ count: Int) -> Int { count * MemoryLayout<DedupEntry>.stride }
+
+  /// Memory in use, in bytes.
+  package var bytes: Int { Self.indexBytes(capacity) + Self.entryBytes(count) }
+  /// Memory that it may come to use before it grows again, in bytes.
+  package var bytesWhenFull: Int { Self.indexBytes(capacity) + Self.entryBytes(Self.most(capacity)) }
+  /// The most memory that it comes to use by growing to the next size, in bytes: that size's, and its own too only where
+  /// the addresses do not reach.
+  package var bytesAfterGrowing: Int {
+    let grown = Self.indexBytes(capacity * 2) + Self.entryBytes(Self.most(capacity * 2))
+    return reachesNextSize ? grown : bytes + grown
   }
-  /// Whether so many more fingerprints fit under the load limit of 5/8.
-  @inline(__always) package func hasRoom(for more: Int) -> Bool { (count &+ more) &* 8 <= capacity &* 5 }
+  /// Whether it can grow where it lies.
+  package var reachesNextSize: Bool {
+    region.reaches(Self.indexBytes(capacity * 2)) && log.reaches(Self.most(capacity * 2))
+  }
+  /// Whether there is a next size.
+  package var canGrow: Bool { capacity < Self.greatestCapacity }
+  /// Whether so many more fingerprints fit under the load limit.
+  @inline(__always) package func hasRoom(for more: Int) -> Bool { count &+ more <= Self.most(capacity) }
+
+  // MARK: Looking and holding
 
   @inline(__always) private func home(_ fingerprint: Fingerprint) -> Int {
-    Int(truncatingIfNeeded: fingerprint.head >> shift)
+    Int(truncatingIfNeeded: fingerprint.head &>> (64 &- homeBits))
+  }
+
+  /// The bits of a fingerprint that follow those of its home, at the place that they have in a slot; below them others.
+  @inline(__always) private func mark(_ fingerprint: Fingerprint) -> UInt32 {
+    UInt32(truncatingIfNeeded: (fingerprint.head &<< homeBits) &>> 32)
   }
 
   @inline(__always) package func prefetch(_ fingerprint: Fingerprint) {
@@ -50,90 +87,104 @@ package struct DedupTable: ~Copyable {
   }
 
   /// The check held for a fingerprint.
-  @inline(__always) package func check(of fingerprint: Fingerprint) -> UInt32? {
-    let (slot, found) = place(of: fingerprint)
-    return found ? slots[slot].check : nil
-  }
+  @inline(__always) package func check(of fingerprint: Fingerprint) -> UInt32? { look(fingerprint).check }
 
   /// The check held for a fingerprint; where there is none, holds `check` for it and returns `nil`.
   @inline(__always) package mutating func checkOrInsert(_ fingerprint: Fingerprint, check: UInt32) -> UInt32? {
-    let (slot, found) = place(of: fingerprint)
-    if found { return slots[slot].check }
+    let (known, slot) = look(fingerprint)
+    if let known { return known }
     insert(DedupEntry(fingerprint, check: check), at: slot)
     return nil
   }
 
-  /// The slot that holds a fingerprint, or the free one where its probe ends.
-  @inline(__always) private func place(of fingerprint: Fingerprint) -> (slot: Int, found: Bool) {
+  /// The check held for a fingerprint, and the slot where its probe ends.
+  @inline(__always) private func look(_ fingerprint: Fingerprint) -> (check: UInt32?, slot: Int) {
+    let mark = mark(fingerprint)
     var slot = home(fingerprint)
     while true {
-      let entry = slots[slot]
-      if entry.head == 0 { return (slot, false) }
-      if entry.head == fingerprint.head, UInt32(truncatingIfNeeded: entry.tailAndCheck >> 32) == fingerprint.tail {
-        return (slot, true)
+      let word = slots[slot]
+      if word == 0 { return (nil, slot) }
+      if (word ^ mark) & ~numberMask == 0 {
+        let entry = entries[Int(word & numberMask) &- 1]
+        if entry.head == fingerprint.head, UInt32(truncatingIfNeeded: entry.tailAndCheck >> 32) == fingerprint.tail {
+          return (entry.check, slot)
+        }
       }
       slot &+= 1
     }
   }
 
-  @inline(__always) private mutating func insert(_ entry: DedupEntry, at slot: Int) {
-    slots[slot] = entry
+  @inline(__always) private mutating func insert(_ entry: DedupEntry, at free: Int) {
+    var slot = free
+    if !hasRoom(for: 1) {
+      grow()
+      slot = freeSlot(entry.fingerprint)
+    }
+    entries[count] = entry
     count &+= 1
+    slots[slot] = mark(entry.fingerprint) & ~numberMask | UInt32(truncatingIfNeeded: count)
     // The very last slot stays free, so that every probe ends.
     if slot >= capacity &+ Self.spare &- 2 { grow() }
   }
 
-  /// Doubles the homes.
-  @inline(never) package mutating func grow() {
-    let used = capacity + Self.spare
-    let bytes = Self.bytes(capacity: capacity * 2)
-    if !region.grow(to: bytes) {
-      // Beyond what was foreseen: it moves once, to addresses for two more sizes.
-      var larger = HotRegion(bytes: bytes, reserving: bytes * 4)
-      larger.start.copyMemory(from: slots, byteCount: used * Self.slotBytes)
-      swap(&region, &larger)
-      slots = region.start.bindMemory(to: DedupEntry.self, capacity: capacity * 2 + Self.spare)
-    }
-    capacity *= 2
-    shift -= 1
-    spread(used)
-    precondition(slots[capacity + Self.spare - 2].head == 0, "hundreds of fingerprints share their top bits: no hash")
+  @inline(__always) private func freeSlot(_ fingerprint: Fingerprint) -> Int {
+    var slot = home(fingerprint)
+    while slots[slot] != 0 { slot &+= 1 }
+    return slot
   }
 
-  /// Moves the entries of the first `used` slots to their new homes, from the last run of used slots to the first.
-  ///
-  /// A run begins with an entry whose home h that slot was: so the homes of its entries, now at least 2h, lie in its
-  /// own slots or behind them, and no run before it is touched.
-  private mutating func spread(_ used: Int) {
-    var run: [DedupEntry] = []
-    run.reserveCapacity(Self.spare)
-    var end = used
-    while end > 0 {
-      end -= 1
-      if slots[end].head == 0 { continue }
-      while true {
-        run.append(slots[end])
-        slots[end] = DedupEntry.free
-        if end == 0 || slots[end - 1].head == 0 { break }
-        end -= 1
-      }
-      for entry in run {
-        let (place, _) = place(of: entry.fingerprint)
-        slots[place] = entry
-      }
-      run.removeAll(keepingCapacity: true)
+  // MARK: Growing
+
+  /// Doubles the homes.
+  @inline(never) package mutating func grow() {
+    precondition(canGrow, "2^31 homes are the most: the caller freezes the table before")
+    growLog(to: Self.most(capacity * 2))
+    let bytes = Self.indexBytes(capacity * 2)
+    region.clear()
+    if !region.grow(to: bytes) {
+      // Beyond what was foreseen: it moves once, to addresses for two more sizes.
+      region = HotRegion(bytes: bytes, reserving: bytes * 4)
+      slots = region.start.bindMemory(to: UInt32.self, capacity: capacity * 2 + Self.spare)
     }
+    capacity *= 2
+    homeBits += 1
+    numberMask = UInt32(capacity - 1)
+    for number in 0..<count {
+      if number + Self.ahead < count { prefetch(entries[number + Self.ahead].fingerprint) }
+      let fingerprint = entries[number].fingerprint
+      let slot = freeSlot(fingerprint)
+      precondition(slot < capacity + Self.spare - 2, "hundreds of fingerprints share their top bits: no hash")
+      slots[slot] = mark(fingerprint) & ~numberMask | UInt32(number + 1)
+    }
+  }
+
+  private mutating func growLog(to most: Int) {
+    if log.grow(to: most) { return }
+    let longer = EntryLog(capacity: most, growingTo: Self.entryBytes(most) * 4)
+    longer.entries.update(from: entries, count: count)
+    log = longer
+    entries = longer.entries
   }
 
   /// Gives back the addresses that it would have grown into.
-  package mutating func trim() { region.trim() }
+  package mutating func trim() {
+    region.trim()
+    log.trim()
+  }
+
+  // MARK: Reading
 
   /// Calls `body` with every entry, in fingerprint order.
   package func forEachSorted<Failure: Error>(_ body: (DedupEntry) throws(Failure) -> Void) throws(Failure) {
     var run: [DedupEntry] = []
     for slot in 0..<(capacity + Self.spare) {
-      if slots[slot].head != 0 {
-        run.append(slots[slot])
+      let word = slots[slot]
+      if slot + Self.ahead < capacity {
+        let later = slots[slot + Self.ahead]
+        if later != 0 { meterd_prefetch_read(entries + Int(later & numberMask) - 1) }
+      }
+      if word != 0 {
+        run.append(entries[Int(word & numberMask) - 1])
         continue
       }
       if run.isEmpty { continue }

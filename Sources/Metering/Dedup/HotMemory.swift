@@ -86,6 +86,9 @@ package struct HotRegion: ~Copyable {
     return true
   }
 
+  /// Makes every usable byte zero.
+  package func clear() { memset(start, 0, usable) }
+
   /// Whether ``grow(to:)`` can give so many bytes.
   package func reaches(_ bytes: Int) -> Bool { Self.rounded(bytes, to: Self.granule) <= reserved }
 

@@ -72,6 +72,21 @@ extension LedgerFold {
     return started
   }
 
+  /// A person accepts that the rows of cuts are gone: the active sinks that would claim them go on after the cut whose
+  /// SEAL lies at `offset`, and say so in what is skipped.
+  mutating func skipDeletedRows(through offset: Int64) {
+    guard let last = cuts.first(where: { $0.sealOffset == offset }) else { return }
+    let through = last.quantityBefore.units &+ last.quantity.units
+    for (name, sink) in sinks where sink.isActive && sink.nextCut <= last.number {
+      let span = unclaimedCuts(of: name).prefix { $0.number <= last.number }
+      guard span.contains(where: { $0.chunks == nil && $0.summary.chunks > 0 }) else { continue }
+      sinks[name]?.totals.skipped.units &+= through &- sink.quantityBeforeNext.units
+      sinks[name]?.nextCut = last.number &+ 1
+      sinks[name]?.quantityBeforeNext = Quantity(units: through)
+    }
+    pruneCuts()
+  }
+
   /// Forgets the cuts that neither the window nor an active sink needs, and the rows that no active sink needs.
   mutating func pruneCuts() {
     let unclaimed = sinks.values.lazy.filter(\.isActive).map(\.nextCut).min() ?? .max

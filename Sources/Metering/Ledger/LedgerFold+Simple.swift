@@ -47,6 +47,7 @@ extension LedgerFold {
     case .stop(let reason, let offset, let argument):
       resolvedStops.append(
         ResolvedStop(reason: reason, offset: offset, argument: argument, record: place.offset))
+      if reason == StopReason.Code.rowsDeleted.rawValue { skipDeletedRows(through: offset) }
       return .resolvedStop(reason: reason, offset: offset, argument: argument)
     case .retry(let sink, _, _, _), .settle(let sink, _, _), .drop(let sink, _, _):
       // What the contract takes now, or took when the row was claimed.

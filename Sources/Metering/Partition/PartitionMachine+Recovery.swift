@@ -8,7 +8,8 @@ extension PartitionMachine {
         "the topic ends at \(end), the head is \(head.offset): give the re-created topic a kafka.group of its own"
       return stop(.init(.logEndsBeforeHead, offset: head.offset, detail: detail))
     }
-    if let last = head.lastRecord, let digest, digest != last.digest {
+    // A hole in its place is as good a proof as another record: what was counted does not vanish above the log's start.
+    if let last = head.lastRecord, digest != last.digest, digest != nil || start <= last.offset {
       let detail =
         "the record at \(last.offset) is not the one that was counted: give the re-created topic a kafka.group of its own"
       return stop(.init(.topicRecreated, offset: head.offset, detail: detail))
@@ -119,6 +120,12 @@ extension PartitionMachine {
     guard case .replaying(let plan, let next) = phase, next > 0, plan.replay[next - 1].to == through else { return }
     // The end of each range is a head: state that is committed here can be cut back to it.
     let range = plan.replay[next - 1]
+    // Where the record that had moved the clock is no longer retained: the cut says how far that was.
+    if let counted = counter?.clockMilliseconds,
+      let stated = fold.cuts.last(where: { $0.to <= range.to })?.clockMilliseconds
+    {
+      counter?.clockMilliseconds = max(counted, stated)
+    }
     counter?.restartRange(at: range.to)
     commit(head: range.to, recordOffset: range.headRecordOffset, configuration: range.configuration)
     replayNext(now: now)

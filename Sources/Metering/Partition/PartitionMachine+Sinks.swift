@@ -53,7 +53,7 @@ extension PartitionMachine {
       guard recall == nil else { return }
       let reader = CutRecall(fold.unclaimedCuts(of: name))
       guard let from = reader.fromOffset, let through = reader.throughOffset else { return }
-      recall = reader
+      recall = SinkRecall(sink: name, reader: reader)
       emit(.recallLedger(from: from, through: through))
     case .damagedRows(let cut, let problem):
       stop(.init(.ledgerUnreadable, offset: fold.nextOffset, detail: "rows of cut \(cut): \(problem)"))
@@ -63,12 +63,19 @@ extension PartitionMachine {
   }
 
   mutating func recalled(_ entries: [LedgerEntry], isEnd: Bool, now: Int64) {
-    for entry in entries { recall?.add(entry) }
-    guard isEnd, let reader = recall else { return }
+    for entry in entries { recall?.reader.add(entry) }
+    guard isEnd, let (name, reader) = recall.map({ ($0.sink, $0.reader) }) else { return }
     recall = nil
-    guard reader.isComplete else {
-      let detail = "rows of cuts that a sink starts at are no longer in the ledger (ledger.keep); use from_cut: present"
+    if let cut = reader.damaged {
+      let detail = "the rows of cut \(cut) are not what its SEAL says"
       return stop(.init(.ledgerUnreadable, offset: reader.fromOffset ?? 0, detail: detail))
+    }
+    if let deleted = reader.lastDeleted {
+      let first = fold.sinks[name]?.nextCut ?? 0
+      let detail =
+        "sink \(name) goes on at cut \(first), and the rows of cuts up to \(deleted.number) are no longer in the "
+        + "ledger (ledger.keep); resolve it, or mark the sink `retired: true` under a higher version"
+      return stop(.init(.rowsDeleted, offset: deleted.sealOffset, detail: detail))
     }
     recalled = reader.chunks
     for index in sinks.indices { claimIfDue(index, now: now) }

@@ -77,7 +77,7 @@ public struct PartitionMachine: ~Copyable {
   // Sinks, in the configuration's order.
   var sinks: [SinkProgress]
   /// Rows of old cuts that are being read again for a claim, and that were.
-  var recall: CutRecall?
+  var recall: SinkRecall?
   var recalled: [UInt64: [[UInt8]]] = [:]
   var isDraining = false
   var hasDrained = false
@@ -138,6 +138,7 @@ public struct PartitionMachine: ~Copyable {
       appendPendingCut(now: now)
       releaseCommits()
     case .hole(_, let to, let isVerified): passHole(to: to, isVerified: isVerified)
+    case .recordInHole(let offset, let from, let to): recordFound(at: offset, from: from, to: to)
     case .sinkReady(let name, let isReady): sinkReady(name, isReady, now: now)
     case .sinkAppend(let name, let record): appendForSink(name, record, now: now)
     case .failed(let reason): stop(reason)
@@ -200,6 +201,13 @@ public struct PartitionMachine: ~Copyable {
     counter?.skipHoles(to: to, verified: isVerified ? to - next : 0, unverified: isVerified ? 0 : to - next)
   }
 
+  /// No record is passed over in silence: a person accepts each first.
+  private mutating func recordFound(at offset: Int64, from: Int64, to: Int64) {
+    guard resolution(of: .recordInHole, at: offset) == nil else { return passHole(to: offset + 1, isVerified: false) }
+    let detail = "a second reader found a record at \(offset), where the first one had none in [\(from), \(to))"
+    stop(.init(.recordInHole, offset: offset, detail: detail))
+  }
+
   // MARK: Time
 
   mutating func tick(now: Int64) {
@@ -251,6 +259,12 @@ struct PendingCut {
   var isAcceptedLoss = false
   var isAppended = false
   var appendedAt: Int64 = 0
+}
+
+/// The rows of old cuts on their way, for the claim of a sink.
+struct SinkRecall {
+  var sink: String
+  var reader: CutRecall
 }
 
 /// What the machine knows of one sink beyond the fold.

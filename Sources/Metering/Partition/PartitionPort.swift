@@ -215,6 +215,9 @@ public enum PartitionInput: Sendable {
   case quarantineAcknowledged(through: Int64)
   /// [from, to) holds no record; whether a second reader agrees.
   case hole(from: Int64, to: Int64, isVerified: Bool)
+  /// A second reader found a record at `offset`, where the first one had none in [from, to). Where a person has accepted
+  /// that, [from, offset] is passed over, and the rest of the hole is to be looked at again; otherwise it is a stop.
+  case recordInHole(offset: Int64, from: Int64, to: Int64)
   case sinkReady(name: String, Bool)
   case sinkAppend(name: String, DeliveryRecord)
   /// Something below failed for good.

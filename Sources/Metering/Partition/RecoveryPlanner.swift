@@ -27,10 +27,10 @@ struct RecoveryPlanner {
     let resumeAt = max(head.offset, logStart)
     if let local, hasSameWindow(local) {
       if local.headRecordOffset == head.recordOffset, local.headOffset == head.offset,
-        local.configuration == rulesDigest, local.nextOffset >= head.offset, local.nextOffset <= logEnd
+        local.configuration == rulesDigest, local.nextOffset >= max(head.offset, logStart), local.nextOffset <= logEnd
       {
-        let plan = RecoveryPlan(
-          local: .use, replay: [], clockMilliseconds: nil, countFrom: max(local.nextOffset, logStart))
+        // (What it has counted beyond the head, and short of the log's start, will be given up: nothing of it may stay.)
+        let plan = RecoveryPlan(local: .use, replay: [], clockMilliseconds: nil, countFrom: local.nextOffset)
         return Result(plan: plan)
       }
       if let after = cutsAfter(local), after.first.map({ $0.from >= logStart }) ?? true {
@@ -105,10 +105,16 @@ struct RecoveryPlanner {
     ranges = ranges.compactMap { clip($0, from: logStart) }
     // The clock before the first record that is read again: what the last cut below it states.
     let from = ranges.first?.from ?? head.offset
-    let clock = cuts.last { $0.to <= from }.map { max(0, $0.clockMilliseconds) } ?? 0
+    // Where that lies within a cut, what is gone may have moved the clock as far as the cut's end: then that is taken, so
+    // that no sighting leaves the window early.
+    let stated = cuts.first { begin(of: $0) < from && from < $0.to } ?? cuts.last { $0.to <= from }
+    let clock = stated.map { max(0, $0.clockMilliseconds) } ?? 0
     let plan = RecoveryPlan(local: .rebuild, replay: ranges, clockMilliseconds: clock, countFrom: resumeAt)
     return Result(plan: plan, missing: missing)
   }
+
+  /// GENESIS does not state the clock at the end of the sightings before the start: the first cut does, for both.
+  private func begin(of cut: LedgerCut) -> Int64 { cut.number == 0 ? genesis.dedupFromOffset : cut.from }
 
   private func clip(_ range: ReplayRange, from: Int64) -> ReplayRange? {
     guard range.to > from else { return nil }

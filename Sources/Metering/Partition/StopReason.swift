@@ -11,6 +11,8 @@ public struct StopReason: Hashable, Sendable {
     case ledgerChanged = "ledger_changed"
     /// A ledger record that this version cannot read, or whose content contradicts itself.
     case ledgerUnreadable = "ledger_unreadable"
+    /// A sink starts at, or goes on at, a cut whose rows were deleted from the ledger after `ledger.keep`.
+    case rowsDeleted = "rows_deleted"
     /// The usage topic begins beyond the head: records were deleted before they were counted.
     case logStartsBeyondHead = "log_starts_beyond_head"
     /// The usage topic ends before the head: it was re-created or truncated.
@@ -40,7 +42,8 @@ public struct StopReason: Hashable, Sendable {
   }
 
   public var code: Code
-  /// The offset that the stop speaks of: in the ledger for `ledger_*`, in the usage topic otherwise. A RESOLVE must
+  /// The offset that the stop speaks of: in the ledger for `ledger_*` and `rows_deleted` (there, the SEAL of the last cut
+  /// whose rows are gone), in the usage topic otherwise. A RESOLVE must
   /// name it.
   public var offset: Int64
   /// What was found, in words, with the names of settings where one is to blame.
@@ -55,8 +58,8 @@ public struct StopReason: Hashable, Sendable {
   /// Whether a person's RESOLVE lets the partition go on; otherwise the cause has to be removed, then `run` restarted.
   public var isResolvable: Bool {
     switch code {
-    case .logStartsBeyondHead, .windowNotRetained, .recordInHole, .ledgerLost, .ledgerChanged, .sinkVanished,
-      .configurationWithoutVersion:
+    case .logStartsBeyondHead, .windowNotRetained, .recordInHole, .ledgerLost, .ledgerChanged, .rowsDeleted,
+      .sinkVanished, .configurationWithoutVersion:
       true
     case .topicRecreated, .logEndsBeforeHead, .ledgerUnreadable, .partitionCountChanged, .otherTopic, .overflow,
       .storageFailed, .appendRefused,
@@ -73,12 +76,15 @@ public struct StopReason: Hashable, Sendable {
     case .windowNotRetained:
       "duplicates of records that are no longer retained will be counted again"
     case .recordInHole:
-      "the records in the hole are accepted as not counted"
+      "the record at that offset is accepted as not counted"
     case .ledgerLost:
       "a new ledger begins at kafka.start: whatever the lost ledger had billed and the topic still holds is billed "
         + "again under new keys"
     case .ledgerChanged:
       "the local folder is thrown away and rebuilt from the ledger and the usage topic as they are now"
+    case .rowsDeleted:
+      "the sink skips the cuts up to the last one whose rows are deleted: they are never billed there; it goes on at the "
+        + "next cut"
     case .sinkVanished:
       "what the sink has not billed stays unbilled until a sink of that name returns"
     case .configurationWithoutVersion:

@@ -23,19 +23,37 @@ public struct JournalChunk: Sendable {
   /// The counters of the range up to `to`.
   public let counters: RangeCounters
   package let groups: [Group]
-  package let entries: EntryBuffer
+  /// The sightings of all groups, as their tables hold them.
+  private let entries: [EntrySlice]
   /// Rows as ``JournalRow`` words.
   package let rows: [UInt64]
   package let strings: JournalStrings
 
   /// The number of new sightings.
-  public var sightings: Int { entries.count }
+  public let sightings: Int
+  package init(
+    from: Int64, to: Int64, rangeFrom: Int64, clockAtStart: Int64, clockAtEnd: Int64, counters: RangeCounters,
+    sightings: [(bucket: Int64, entries: EntrySlice)], rows: [UInt64], strings: JournalStrings
+  ) {
+    self.from = from
+    self.to = to
+    self.rangeFrom = rangeFrom
+    self.clockAtStart = clockAtStart
+    self.clockAtEnd = clockAtEnd
+    self.counters = counters
+    self.rows = rows
+    self.strings = strings
+    entries = sightings.map(\.entries)
+    groups = sightings.map { Group(bucket: $0.bucket, count: Int64($0.entries.count)) }
+    self.sightings = entries.reduce(0) { $0 + $1.count }
+  }
+
   /// Each bucket in which the chunk made sightings.
   public var buckets: [Int64] { groups.map(\.bucket) }
 
   /// The bytes that ``encode(into:)`` writes.
   public var byteCount: Int {
-    JournalFormat.headerBytes + groups.count * 16 + entries.count * MemoryLayout<DedupEntry>.stride + rows.count * 8
+    JournalFormat.headerBytes + groups.count * 16 + sightings * MemoryLayout<DedupEntry>.stride + rows.count * 8
       + strings.bytes.count
   }
 
@@ -55,7 +73,7 @@ public struct JournalChunk: Sendable {
     put(JournalFormat.magic)
     put(UInt64(0))  // the checksum's place
     for word in [Int64(byteCount), from, to, rangeFrom, clockAtStart, clockAtEnd] { put(word) }
-    for count in [groups.count, entries.count, rows.count / JournalRow.words, strings.bytes.count] {
+    for count in [groups.count, sightings, rows.count / JournalRow.words, strings.bytes.count] {
       put(UInt64(count))
     }
     for count in [strings.customers, strings.features, strings.dimensions] { put(UInt64(count)) }
@@ -64,80 +82,12 @@ public struct JournalChunk: Sendable {
       put(group.bucket)
       put(group.count)
     }
-    put(entries.bytes)
+    for slice in entries { slice.withBytes { put($0) } }
     rows.withUnsafeBytes { put($0) }
     strings.bytes.withUnsafeBytes { put($0) }
     assert(at == byteCount)
     let checksum = Checksum64.of(UnsafeRawBufferPointer(rebasing: target[16...]))
     target.storeBytes(of: checksum.littleEndian, toByteOffset: 8, as: UInt64.self)
-  }
-}
-
-/// Sightings on their way from the worker to the journal: memory that is handed over, never copied.
-///
-/// `@unchecked Sendable`: only the worker appends, and it has let go of the buffer before another queue reads it.
-package final class EntryBuffer: @unchecked Sendable {
-  /// From here on a buffer grows where it lies; a smaller one is not worth the kernel's calls.
-  private static let largeEntries = 1 << 16
-  /// A commit comes at a million; only a journal that cannot be committed holds more.
-  private static let usualEntries = 4 << 20
-
-  /// The memory of a large buffer; a small one is the allocator's.
-  private var region: HotRegion?
-  private var base: UnsafeMutablePointer<DedupEntry>
-  private var capacity: Int
-  package private(set) var count = 0
-
-  package init(capacity: Int = 1024) {
-    self.capacity = max(64, capacity)
-    if self.capacity < Self.largeEntries {
-      base = .allocate(capacity: self.capacity)
-    } else {
-      let mapped = Self.map(self.capacity)
-      base = Self.entries(mapped)
-      region = consume mapped
-    }
-  }
-
-  deinit { if region == nil { base.deallocate() } }
-
-  @inline(__always) package func reserve(_ more: Int) {
-    if count &+ more > capacity { grow(to: max(capacity * 2, count + more)) }
-  }
-
-  @inline(never) private func grow(to larger: Int) {
-    defer { capacity = larger }
-    if region?.grow(to: larger * MemoryLayout<DedupEntry>.stride) == true { return }
-    let old = base
-    let oldRegion = region.take()
-    if larger < Self.largeEntries {
-      base = .allocate(capacity: larger)
-    } else {
-      let mapped = Self.map(larger)
-      base = Self.entries(mapped)
-      region = consume mapped
-    }
-    base.update(from: old, count: count)
-    if oldRegion == nil { old.deallocate() }
-  }
-
-  private static func map(_ entries: Int) -> HotRegion {
-    let bytes = entries * MemoryLayout<DedupEntry>.stride
-    return HotRegion(bytes: bytes, reserving: max(bytes * 2, usualEntries * MemoryLayout<DedupEntry>.stride))
-  }
-
-  private static func entries(_ region: borrowing HotRegion) -> UnsafeMutablePointer<DedupEntry> {
-    region.start.assumingMemoryBound(to: DedupEntry.self)
-  }
-
-  /// Appends an entry for which there is room: the worker reserves for a whole block.
-  @inline(__always) package func append(_ entry: DedupEntry) {
-    base[count] = entry
-    count &+= 1
-  }
-
-  package var bytes: UnsafeRawBufferPointer {
-    UnsafeRawBufferPointer(start: base, count: count * MemoryLayout<DedupEntry>.stride)
   }
 }
 

@@ -44,10 +44,10 @@ extension PartitionCounter {
   }
 
   /// Sightings that no commit has taken yet; a commit is due at a million.
-  public var pendingSightings: Int { journal.pendingSightings }
+  public var pendingSightings: Int { journal.pendingSightings + index.newsCount }
 
   private mutating func endChunk() {
-    journal.endChunk(to: nextOffset, clock: clockMilliseconds, bucket: index.bucket, range: &range)
+    journal.endChunk(to: nextOffset, clock: clockMilliseconds, index: &index, range: &range)
   }
 
   /// Takes over one chunk of the journal. Chunks come in order, before anything is counted.
@@ -67,6 +67,9 @@ extension PartitionCounter {
       let end = next + Int(group.count)
       if index.sealedThrough(bucket: group.bucket) ?? .min < chunk.to {
         while next < end {
+          if next + Self.blockRecords / 4 < end {
+            index.prefetch(chunk.entry(next + Self.blockRecords / 4).fingerprint)
+          }
           index.restore(chunk.entry(next))
           next += 1
         }
@@ -78,6 +81,8 @@ extension PartitionCounter {
     let bucket = Self.bucket(clockMilliseconds, bucketMilliseconds)
     guard bucket >= index.bucket else { throw .inconsistent }
     index.advance(to: bucket, at: chunk.to)
+    // What came from the journal is in it.
+    _ = index.takeNews()
     journal.restart(from: nextOffset, clock: clockMilliseconds)
     return frozen
   }

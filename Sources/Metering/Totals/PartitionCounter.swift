@@ -175,11 +175,9 @@ public struct PartitionCounter: ~Copyable, @unchecked Sendable {
 
   /// Second pass: dedup decisions in order. Returns the offset of a record whose look-up failed.
   @inline(never) private mutating func sight(_ records: UnsafeBufferPointer<RecordView>) -> Int64? {
-    journal.reserve(records.count)
     for position in 0..<records.count {
       let judged = block + position
       if judged.pointee.bucket != index.bucket {
-        journal.endGroup(bucket: index.bucket)
         index.advance(to: judged.pointee.bucket, at: records[position].offset)
       }
       guard judged.pointee.verdict == .count, judged.pointee.event.hasKey else { continue }
@@ -187,12 +185,10 @@ public struct PartitionCounter: ~Copyable, @unchecked Sendable {
         customer: judged.pointee.customerHash, feature: judged.pointee.featureHash,
         dimensions: judged.pointee.dimensionsHash, quantity: judged.pointee.event.quantity,
         isRevert: judged.pointee.event.isRevert)
-      let isNew: Bool
       switch index.sight(judged.pointee.fingerprint, check: check) {
       case .first:
-        isNew = true
-      case .repeated(let known, let new):
-        isNew = new
+        break
+      case .repeated(let known):
         if known == check {
           judged.pointee.verdict = .duplicate
         } else {
@@ -202,7 +198,6 @@ public struct PartitionCounter: ~Copyable, @unchecked Sendable {
       case .unreadable:
         return records[position].offset
       }
-      if isNew { journal.append(DedupEntry(judged.pointee.fingerprint, check: check)) }
     }
     return nil
   }

@@ -84,19 +84,22 @@ enum DemoCommand {
     let loader = Loader(
       target: .init(
         topic: topic, properties: ["bootstrap.servers": broker.bootstrapServers], recordsPerSecond: rate))
+    var line = ProgressLine()
+    defer { line.end() }
     let totals = try loader.run(
       plan,
       progress: { progress in
-        Terminal.progress(
+        line.show(isLast: progress.written >= events) {
           "published \(Terminal.grouped(progress.written)) of \(Terminal.grouped(events)) events · counted "
-            + Terminal.grouped(counted(daemon)))
+            + Terminal.grouped(counted(daemon))
+        }
       },
       mayGoOn: { written in
         let records = max(1, counted(daemon))
         // Values are some 200 bytes; what is not counted yet may still have to be kept by the broker.
         return written - records * 200 < aheadBytes
       }, isCancelled: { signals.isStopAsked || daemon.greatestLedgerBytes > ledgerBytes })
-    Terminal.progressEnds()
+    line.end()
     if totals.events < events, !signals.isStopAsked {
       Terminal.note(
         "published \(Terminal.grouped(totals.events)) events: the embedded broker has no room for a longer ledger")
@@ -113,17 +116,18 @@ enum DemoCommand {
     let wanted = totals.totals.reduce(Int128(0)) { $0 + $1.whole } * 1_000_000_000
     var last = Int128(-1)
     var lastChange = Clock.elapsedMilliseconds()
+    var line = ProgressLine()
+    defer { line.end() }
     while !signals.isStopAsked {
       let billed = stripe.totals().reduce(Int128(0)) { $0 + $1.value.units }
       let now = Clock.elapsedMilliseconds()
       if billed != last {
         (last, lastChange) = (billed, now)
-        Terminal.progress("billed \(billed / 1_000_000_000) of \(wanted / 1_000_000_000)")
+        line.show(isLast: billed == wanted) { "billed \(billed / 1_000_000_000) of \(wanted / 1_000_000_000)" }
       }
       if billed == wanted || now - lastChange > patienceMilliseconds { break }
       Clock.sleep(milliseconds: 100)
     }
-    Terminal.progressEnds()
   }
 }
 

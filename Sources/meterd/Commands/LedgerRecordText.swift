@@ -11,7 +11,7 @@ struct LedgerRecordText {
 
   private(set) var type = ""
   private(set) var fields: [(name: String, value: Value)] = []
-  /// One list for each row of a CUT or CLAIM chunk.
+  /// One list for each row of a CUT or CLAIM chunk, and for each feature and sink of a CONFIG.
   private(set) var rows: [[(name: String, value: Value)]] = []
 
   init(_ record: LedgerRecord) {
@@ -23,7 +23,13 @@ struct LedgerRecordText {
     case .config(let config):
       type = "CONFIG"
       add("digest", Self.hexadecimal(config.digest))
-      add("bytes", Int64(config.bytes.count))
+      do throws(LedgerCodecError) {
+        let rules = ConfigurationText(try BillingRules(decoding: config.bytes))
+        fields += rules.fields
+        rows = rules.rows
+      } catch {
+        add("unreadable", "\(error)")
+      }
     case .chunk(let chunk): set(chunk)
     case .cut(let cut): set(cut)
     case .claim(let claim): set(claim)

@@ -33,9 +33,15 @@ enum LedgerShowCommand {
     switch decode(entry) {
     case .failure(let error): return place + "unreadable: \(error)" + note
     case .success((let identity, let record)):
-      let fields = record.fields.map { "\($0.name)=\(plain($0.value))" }.joined(separator: " ")
-      return place + "\(record.type) \(fields) by=\(LedgerRecordText.name(identity))" + note
+      var lines = [place + "\(record.type) \(plain(record.fields)) by=\(LedgerRecordText.name(identity))" + note]
+      // Rows of usage are many, and for programs; a configuration's few are what a person looks for.
+      if record.type == "CONFIG" { lines += record.rows.map { "      \(plain($0))" } }
+      return lines.joined(separator: "\n")
     }
+  }
+
+  private static func plain(_ fields: [(name: String, value: LedgerRecordText.Value)]) -> String {
+    fields.map { "\($0.name)=\(plain($0.value))" }.joined(separator: " ")
   }
 
   private static func plain(_ value: LedgerRecordText.Value) -> String {

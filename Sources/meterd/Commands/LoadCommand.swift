@@ -23,23 +23,23 @@ enum LoadCommand {
     let signals = StopSignals()
     var last = Loader.Progress(written: 0, acknowledged: 0, elapsedMilliseconds: 0)
     var shown = last
+    var line = ProgressLine()
+    defer { line.end() }
     let totals: ExpectedTotals
     do {
       totals = try loader.run(
         plan,
         progress: { progress in
-          // A person wants a line that moves, a log file one now and then.
-          let isDue = Terminal.isInteractive || progress.elapsedMilliseconds - shown.elapsedMilliseconds >= 5_000
-          if isDue || progress.acknowledged >= events, progress.acknowledged > shown.acknowledged {
-            show(progress, since: shown, of: events)
-            shown = progress
+          line.show(isLast: progress.acknowledged >= events) {
+            defer { shown = progress }
+            return text(progress, since: shown, of: events)
           }
           last = progress
         }, isCancelled: { signals.isStopAsked })
     } catch let error as UsageGenerator.InvalidPlan {
       throw CommandFailure(.usage, error.description)
     }
-    Terminal.progressEnds()
+    line.end()
     let seconds = Double(max(1, last.elapsedMilliseconds)) / 1_000
     Terminal.out(
       "published \(Terminal.grouped(totals.events)) events in \(tenths(seconds)) s"
@@ -62,12 +62,13 @@ enum LoadCommand {
     }
   }
 
-  private static func show(_ progress: Loader.Progress, since last: Loader.Progress, of events: Int64) {
+  private static func text(
+    _ progress: Loader.Progress, since last: Loader.Progress, of events: Int64
+  ) -> String {
     let span = max(1, progress.elapsedMilliseconds - last.elapsedMilliseconds)
     let rate = (progress.acknowledged - last.acknowledged) * 1_000 / span
-    Terminal.progress(
-      "\(progress.acknowledged * 100 / max(1, events)) % · \(Terminal.grouped(progress.acknowledged)) of "
-        + "\(Terminal.grouped(events)) events acknowledged · \(Terminal.grouped(rate))/s")
+    return "\(progress.acknowledged * 100 / max(1, events)) % · \(Terminal.grouped(progress.acknowledged)) of "
+      + "\(Terminal.grouped(events)) events acknowledged · \(Terminal.grouped(rate))/s"
   }
 
   private static func tenths(_ seconds: Double) -> String {

@@ -1,6 +1,7 @@
 import Testing
 
 @testable import Metering
+import TestSupport
 
 /// Random cuts and claims against a naive oracle that keeps everything in plain sorted lists.
 @Suite("Claims against an oracle")
@@ -81,7 +82,7 @@ struct ClaimOracleTests {
     return (claim, changes, skipped)
   }
 
-  private func randomRules(_ random: inout LedgerRandomness) -> RowRules {
+  private func randomRules(_ random: inout SeededRandom) -> RowRules {
     let steps: [Int128] = [1, 7, Quantity.scale / 2, Quantity.scale]
     let step = steps.randomElement(using: &random) ?? 1
     return RowRules(
@@ -89,7 +90,7 @@ struct ClaimOracleTests {
       allowsNegative: random.chance(50))
   }
 
-  private func randomRows(_ random: inout LedgerRandomness) -> [CutRow] {
+  private func randomRows(_ random: inout SeededRandom) -> [CutRow] {
     var rows: [Slot: CutRow] = [:]
     for _ in 0..<Int.random(in: 0...25, using: &random) {
       let row = Sample.row(
@@ -107,7 +108,7 @@ struct ClaimOracleTests {
 
   @Test("any sequence of cuts and claims: the oracle's rows, conservation, and the contract")
   func sequences() throws {
-    var random = LedgerRandomness(seed: 2026)
+    var random = SeededRandom(seed: 2026)
     var claims = 0
     for _ in 0..<120 {
       let names = random.chance(50) ? ["f0": "m", "f1": "m"] : [:]

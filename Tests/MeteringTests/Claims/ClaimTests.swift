@@ -1,6 +1,7 @@
 import Testing
 
 @testable import Metering
+import TestSupport
 
 @Suite("Claims")
 struct ClaimTests {
@@ -113,7 +114,7 @@ struct ClaimTests {
 
   @Test("chunks stay within their limit, and hold the rows whatever it is", arguments: [200, 1000, 100_000])
   func chunks(_ limit: Int) throws {
-    var random = LedgerRandomness(seed: 77)
+    var random = SeededRandom(seed: 77)
     let rows = (0..<400).map { index in
       Sample.row(
         "customer-\(index / 7)", "f\(index % 3)", units: Int128(index) * 1_000_000_007,

@@ -1,6 +1,7 @@
 import Testing
 
 @testable import Metering
+import TestSupport
 
 @Suite("Ledger codec")
 struct LedgerCodecTests {
@@ -154,7 +155,7 @@ struct LedgerCodecTests {
 
   @Test("arbitrary bytes under a right checksum give a value or an error, never a trap")
   func arbitrary() {
-    var random = LedgerRandomness(seed: 42)
+    var random = SeededRandom(seed: 42)
     let whole = Self.samples.map { LedgerCodec.encode($0.record, identity: Self.identity) }
     var decoded = 0
     var otherwise = 0
@@ -183,7 +184,7 @@ struct LedgerCodecTests {
 
   @Test("chunk payloads and rules: arbitrary bytes never trap")
   func arbitraryPayloads() {
-    var random = LedgerRandomness(seed: 43)
+    var random = SeededRandom(seed: 43)
     let rows = (0..<20).map { Sample.row("c\($0 / 3)", "f\($0 % 4)", units: Int128($0) * 500_000_000, slot: 3_600_000) }
     let cut = CutChunk.payloads(of: rows.sorted(by: CutRow.precedes))[0]
     let rules = Sample.rules().encoded
@@ -218,7 +219,7 @@ struct LedgerCodecTests {
       #expect(try reader.fixed64() == UInt64(bitPattern: value))
       #expect(reader.isAtEnd)
     }
-    var random = LedgerRandomness(seed: 1)
+    var random = SeededRandom(seed: 1)
     var values: [Int128] = [.min, .min + 1, -1, 0, 1, .max, .max - 1, Int128.max / Quantity.scale * Quantity.scale]
     for _ in 0..<2000 {
       let wide = Int128(truncatingIfNeeded: random.next()) << 64 | Int128(truncatingIfNeeded: random.next())

@@ -1,6 +1,7 @@
 import Testing
 
 @testable import Metering
+import TestSupport
 
 @Suite("Ledger digests and keys")
 struct LedgerDigestTests {
@@ -8,7 +9,7 @@ struct LedgerDigestTests {
   func checksum() {
     #expect(CRC32C.checksum(Array("123456789".utf8)) == 0xE306_9283)
     #expect(CRC32C.checksum([]) == 0)
-    var random = LedgerRandomness(seed: 5)
+    var random = SeededRandom(seed: 5)
     for _ in 0..<300 {
       let bytes = random.bytes(0...70)
       var crc = ~UInt32(0)
@@ -39,7 +40,7 @@ struct LedgerDigestTests {
 
   @Test("how bytes are cut into calls does not matter")
   func streaming() {
-    var random = LedgerRandomness(seed: 6)
+    var random = SeededRandom(seed: 6)
     for _ in 0..<300 {
       let bytes = random.bytes(0...60)
       var hasher = DigestHasher()

@@ -1,6 +1,7 @@
 import Testing
 
 @testable import Metering
+import TestSupport
 
 @Suite("Ledger snapshots")
 struct LedgerSnapshotTests {
@@ -154,7 +155,7 @@ struct LedgerSnapshotTests {
 
   @Test("arbitrary bytes are no snapshot, and no trap")
   func arbitrary() throws {
-    var random = LedgerRandomness(seed: 9)
+    var random = SeededRandom(seed: 9)
     var ledger = RandomLedger(seed: 12)
     var payloads: [[UInt8]]?
     for _ in 0..<400 {

@@ -1,22 +1,5 @@
 import Metering
 
-/// A small generator whose whole state is one seed (SplitMix64): a failing case names its seed.
-struct LedgerRandomness: RandomNumberGenerator {
-  private var state: UInt64
-  init(seed: UInt64) { state = seed }
-  mutating func next() -> UInt64 {
-    state &+= 0x9e37_79b9_7f4a_7c15
-    var mixed = state
-    mixed = (mixed ^ mixed >> 30) &* 0xbf58_476d_1ce4_e5b9
-    mixed = (mixed ^ mixed >> 27) &* 0x94d0_49bb_1331_11eb
-    return mixed ^ mixed >> 31
-  }
-  mutating func chance(_ percent: Int) -> Bool { Int.random(in: 0..<100, using: &self) < percent }
-  mutating func bytes(_ range: ClosedRange<Int>) -> [UInt8] {
-    (0..<Int.random(in: range, using: &self)).map { _ in UInt8.random(in: .min ... .max, using: &self) }
-  }
-}
-
 /// Rules and records that tests begin with.
 enum Sample {
   static let whole = RowRules(stepUnits: Quantity.scale, greatestUnits: nil, allowsNegative: false)

@@ -1,4 +1,5 @@
 @testable import Metering
+import TestSupport
 
 /// A ledger of which everything is random: owners that come and go, zombies that go on writing, sets that interleave, are
 /// abandoned, damaged or lack chunks, repeats, clocks that jump, configurations and sinks that change, facts that come
@@ -6,7 +7,7 @@
 struct RandomLedger {
   enum Step { case applied(LedgerChange), passed(LedgerFault) }
 
-  var random: LedgerRandomness
+  var random: SeededRandom
   var fold = LedgerFold(partition: 3)
   private(set) var entries: [LedgerEntry] = []
   private var time: Int64 = 1_700_000_000_000
@@ -18,7 +19,7 @@ struct RandomLedger {
   private var sendings: [(sink: String, identity: RecordIdentity, rows: [RowReference])] = []
 
   init(seed: UInt64) {
-    random = LedgerRandomness(seed: seed)
+    random = SeededRandom(seed: seed)
     let rules = randomRules(version: 1)
     known = [rules]
     enqueue(.genesis(Sample.genesis(rules)), by: 1)

@@ -15,17 +15,23 @@ final class MachineRig {
   private(set) var commits: [(chunks: [JournalChunk], state: LocalSummary)] = []
   private(set) var plans: [RecoveryPlan] = []
   private(set) var stops: [StopReason] = []
+  private(set) var ends: [EndReason] = []
   private let chunks: [JournalChunk]
   private var cursor: Int64?
   private var ledgerEnd: Int64?
   private var time: Int64 = 1_760_000_000_000
+  var usageStart: Int64 = 0
   var usageEnd: Int64 = 10
+  /// What is found in the place of the last counted record: that one, unless something else is said.
+  var usageDigest: Digest?
+  var isHole = false
   /// Elapsed milliseconds.
   private var now: Int64 = 0
 
   init(
     nonce: UInt64, rules: BillingRules, log: [LedgerEntry] = [], low: Int64 = 0, local: LocalSummary? = nil,
-    chunks: [JournalChunk] = [], partition: Int32 = 3, dedupFrom: Int64 = 0, start: Int64 = 0
+    chunks: [JournalChunk] = [], partition: Int32 = 3, dedupFrom: Int64 = 0, start: Int64 = 0,
+    settings: PartitionSettings = PartitionSettings()
   ) {
     self.log = log
     self.low = low
@@ -35,7 +41,7 @@ final class MachineRig {
       nonce: nonce, fingerprintKey: Array(0..<16), incarnation: Array(16..<32), startOffset: start,
       dedupFromOffset: dedupFrom, committed: nil, local: local)
     machine = PartitionMachine(
-      facts: facts, rules: rules, settings: PartitionSettings(), mapCustomer: { _, customer in customer })
+      facts: facts, rules: rules, settings: settings, mapCustomer: { _, customer in customer })
   }
 
   func begin() {
@@ -105,7 +111,12 @@ final class MachineRig {
         time += 10
         log.append(LedgerEntry(offset: Int64(log.count), appendMilliseconds: time, bytes: bytes))
       }
-    case .inspectLog: machine.handle(.logInspected(start: 0, end: usageEnd, digest: nil), now: now)
+    case .recallLedger(let from, let through):
+      let retained = log.filter { $0.offset >= max(from, low) && $0.offset <= through }
+      machine.handle(.recalled(retained, isEnd: true), now: now)
+    case .inspectLog:
+      let digest = usageDigest ?? machine.fold.head?.lastRecord?.digest
+      machine.handle(.logInspected(start: usageStart, end: usageEnd, digest: isHole ? nil : digest), now: now)
     case .openStorage:
       do {
         for chunk in chunks {
@@ -123,6 +134,7 @@ final class MachineRig {
     case .sink(_, let notice): notices.append(notice)
     case .report(.recovering(let plan)): plans.append(plan)
     case .stopped(let reason): stops.append(reason)
+    case .ended(let reason): ends.append(reason)
     default: break
     }
   }

@@ -16,7 +16,9 @@ import Testing
   }
 
   /// Three cuts an hour apart, and rules of a day's window.
-  private func planner(introducedAt: Int? = nil, reach: Int64? = nil, headBucket: Int64? = nil) -> RecoveryPlanner {
+  private func planner(
+    introducedAt: Int? = nil, reach: Int64? = nil, headBucket: Int64? = nil, logStart: Int64 = 0
+  ) -> RecoveryPlanner {
     let rules = Sample.rules()
     var cuts: [LedgerCut] = []
     for number in 0..<3 {
@@ -31,7 +33,8 @@ import Testing
       lastRecord: nil)
     return RecoveryPlanner(
       genesis: Sample.genesis(rules), genesisOffset: 0, head: head, cuts: cuts, rules: rules,
-      rulesDigest: Self.digest, headBucketMilliseconds: headBucket ?? rules.counting.bucketMilliseconds, logStart: 0,
+      rulesDigest: Self.digest, headBucketMilliseconds: headBucket ?? rules.counting.bucketMilliseconds,
+      logStart: logStart,
       logEnd: 200)
   }
 
@@ -46,6 +49,30 @@ import Testing
   func sameWindow() {
     #expect(planner().plan(local: local(at: 2)).plan.local == .use)
     #expect(planner().plan(local: local(at: 1)).plan.local == .cutBack)
+  }
+
+  @Test(
+    "what was counted beyond the head, short of a log that begins later, does not stay: its cut says that it is lost")
+  func startBeyondLocalState() {
+    var state = local(at: 2)
+    state.nextOffset = 150
+    let kept = planner(logStart: 150).plan(local: state).plan
+    #expect(kept.local == .use)
+    #expect(kept.countFrom == 150)
+    let given = planner(logStart: 151).plan(local: state).plan
+    #expect(given.local == .cutBack)
+    #expect(given.replay.isEmpty)
+    #expect(given.countFrom == 151)
+    #expect(given.clockMilliseconds == 1_760_000_000_000 + 2 * Self.hour)
+  }
+
+  @Test("a rebuild that begins within a cut begins with that cut's clock: no sighting leaves the window early")
+  func clockWithinACut() {
+    let within = planner(logStart: 115).plan(local: nil)
+    #expect(within.missing == 90)
+    #expect(within.plan.replay.map(\.from) == [115, 120])
+    #expect(within.plan.clockMilliseconds == 1_760_000_000_000 + Self.hour)
+    #expect(planner(logStart: 110).plan(local: nil).plan.clockMilliseconds == 1_760_000_000_000)
   }
 
   @Test("while no cut has introduced a changed window, its index is rebuilt: nobody has said how far it reaches")

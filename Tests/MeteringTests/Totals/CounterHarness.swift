@@ -1,4 +1,5 @@
 import Metering
+import TestSupport
 import Testing
 
 /// A sealed segment as a dictionary.
@@ -46,7 +47,7 @@ struct CounterHarness {
 
   private let stream: UsageStream
   private let oracle: Oracle
-  private var random: SeededGenerator
+  private var random: SeededRandom
   private let troubles: Troubles
 
   /// The ledger: cuts that stand.
@@ -71,7 +72,7 @@ struct CounterHarness {
     self.stream = stream
     self.oracle = oracle
     self.troubles = troubles
-    random = SeededGenerator(seed: seed)
+    random = SeededRandom(seed: seed)
     head = stream.first
     readBack = stream.first
   }

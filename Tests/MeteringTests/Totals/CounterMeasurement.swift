@@ -1,5 +1,6 @@
 import Foundation
 import Metering
+import TestSupport
 import Testing
 
 /// CPU time of one event, printed; run it in release mode with METERD_BIG=1. It asserts on results, never on speed.
@@ -11,7 +12,7 @@ struct CounterMeasurement {
     var bytes = [UInt8](repeating: 0, count: count * 256)
     var places: [Range<Int>] = []
     var next: Int64 = 0
-    var random = SeededGenerator(seed: 4)
+    var random = SeededRandom(seed: 4)
     var expectedUnique: Int64 = 0
 
     mutating func fill() {

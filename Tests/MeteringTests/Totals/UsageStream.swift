@@ -1,21 +1,5 @@
 import Metering
-
-/// Seeded numbers: the same seed, the same stream.
-struct SeededGenerator: RandomNumberGenerator {
-  private var state: UInt64
-
-  init(seed: UInt64) { state = seed }
-
-  mutating func next() -> UInt64 {
-    state &+= 0x9e37_79b9_7f4a_7c15
-    var z = state
-    z = (z ^ z >> 30) &* 0xbf58_476d_1ce4_e5b9
-    z = (z ^ z >> 27) &* 0x94d0_49bb_1331_11eb
-    return z ^ z >> 31
-  }
-
-  mutating func chance(_ percent: Int) -> Bool { Int.random(in: 0..<100, using: &self) < percent }
-}
+import TestSupport
 
 /// One record of a test stream, and what its event says.
 struct StreamRecord {
@@ -68,7 +52,7 @@ struct UsageStream {
 
   /// With `calm` nearly all of it lies in two buckets, and keys seldom repeat.
   init(seed: UInt64, count: Int, calm: Bool = false) {
-    var random = SeededGenerator(seed: seed)
+    var random = SeededRandom(seed: seed)
     let bucket = Self.rules.bucketMilliseconds
     var time = Self.start
     var offset = Int64.random(in: 0..<1000, using: &random)
@@ -92,7 +76,7 @@ struct UsageStream {
   }
 
   private static func record(
-    _ offset: Int64, _ timestamp: Int64, _ time: Int64, _ keys: Int, _ random: inout SeededGenerator
+    _ offset: Int64, _ timestamp: Int64, _ time: Int64, _ keys: Int, _ random: inout SeededRandom
   ) -> StreamRecord {
     let number = Int.random(in: 0..<keys, using: &random)
     var payload = StreamRecord.Payload(

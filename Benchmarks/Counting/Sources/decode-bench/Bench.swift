@@ -1,3 +1,4 @@
+import GeneratedText
 import Metering
 
 /// Records laid out one behind the other, as a batch of the consumer holds them.
@@ -18,30 +19,6 @@ struct Corpus {
   }
 
   var averageBytes: Int { bytes.count / (starts.count - 1) }
-}
-
-struct Random {
-  var state: UInt64
-  mutating func next() -> UInt64 {
-    state &+= 0x9e37_79b9_7f4a_7c15
-    var mixed = (state ^ (state >> 30)) &* 0xbf58_476d_1ce4_e5b9
-    mixed = (mixed ^ (mixed >> 27)) &* 0x94d0_49bb_1331_11eb
-    return mixed ^ (mixed >> 31)
-  }
-}
-
-func hex(_ value: UInt64, _ digits: Int) -> String {
-  let text = String(value, radix: 16)
-  return String((String(repeating: "0", count: 16) + text).suffix(digits))
-}
-
-func padded(_ value: UInt64, _ digits: Int) -> String {
-  String((String(repeating: "0", count: digits) + String(value)).suffix(digits))
-}
-
-func uuid(_ random: inout Random) -> String {
-  let (a, b) = (random.next(), random.next())
-  return "\(hex(a >> 32, 8))-\(hex(a >> 16, 4))-\(hex(a, 4))-\(hex(b >> 48, 4))-\(hex(b, 12))"
 }
 
 func instant(_ random: inout Random) -> String {

@@ -1,3 +1,4 @@
+import GeneratedText
 import Metering
 
 /// Prints what decoding costs, shape by shape.
