@@ -54,6 +54,11 @@ struct DeliveryRow: Equatable {
     }
     return source._withUnsafeGuaranteedRef { $0.partition }
   }
+  /// Whether that is its partition.
+  func isOf(_ partition: PartitionDelivery) -> Bool {
+    guard isCurrent, let source = record.pointee.source else { return false }
+    return source._withUnsafeGuaranteedRef { $0.partition === partition }
+  }
   /// As ``partition``'s, without a count of references.
   var isPartitionDraining: Bool {
     guard isCurrent, let source = record.pointee.source else {

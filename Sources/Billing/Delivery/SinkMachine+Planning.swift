@@ -27,12 +27,23 @@ extension SinkMachine {
   private func fillBatches(requests: Int, records: Int, _ touched: inout [PartitionDelivery]) {
     var requestBudget = requests
     var recordBudget = records
+    // Whose batch the last row went to: mostly the next one's, too.
+    var last: Batch?
     while recordBudget > 0, let (row, content) = popSendable() {
-      let partition = row.partition
       let bytes = contract.batch.bytes == nil ? 0 : adapter.bodyBytes(of: content)
+      if let last, row.isOf(last.partition), hasRoom(last, for: row, bytes: bytes) {
+        last.add(row, content)
+        last.bytes += bytes
+        last.partition.formingRows += 1
+        row.stage = .planned
+        recordBudget -= 1
+        continue
+      }
+      let partition = row.partition
       if let batch = partition.forming.last, hasRoom(batch, for: row, bytes: bytes) {
         batch.add(row, content)
         batch.bytes += bytes
+        last = batch
       } else if requestBudget > 0 {
         requestBudget -= 1
         if partition.formingRows >= DeliveryLimits.sendingRows { askForSending(partition) }
@@ -40,6 +51,7 @@ extension SinkMachine {
         let batch = Batch(partition: partition, first: row, content: content)
         batch.bytes = bytes
         partition.forming.append(batch)
+        last = batch
       } else {
         unpop(row)
         return

@@ -76,17 +76,20 @@ extension SinkMachine {
   func settleAll(_ batch: Batch, _ outcome: RowOutcome) {
     guard let grant = batch.grant else { return }
     let partition = batch.partition
+    var settled: [Done.Row] = []
+    settled.reserveCapacity(batch.rows.count)
     for row in batch.rows where row.stage == .inFlight {
       let reference = row.reference
-      grant.outstanding -= 1
-      noteDone(partition, Done.Row(reference: reference, outcome: outcome), sending: grant.identity)
+      settled.append(Done.Row(reference: reference, outcome: outcome))
       row.stage = .gone
-      rowCount -= 1
       partition.count(row.category, -1)
       leaveLane(row.lane, frees: true)
       if row == probe { dropProbe() }
       if pool.drop(row) { partition.left(reference.claim) }
     }
+    grant.outstanding -= settled.count
+    rowCount -= settled.count
+    noteDone(partition, settled, sending: grant.identity)
     touch(partition)
   }
 
@@ -94,15 +97,20 @@ extension SinkMachine {
     _ row: DeliveryRow, _ outcome: RowOutcome, code: String, sending: RecordIdentity
   ) {
     let partition = row.partition
-    noteDone(partition, Done.Row(reference: row.reference, outcome: outcome, code: code), sending: sending)
+    noteDone(partition, [Done.Row(reference: row.reference, outcome: outcome, code: code)], sending: sending)
     touch(partition)
   }
 
-  private func noteDone(_ partition: PartitionDelivery, _ row: Done.Row, sending: RecordIdentity) {
-    let (buffer, isNew) = partition.doneBuffer(of: sending)
-    if isNew { dueDone.append((now, partition, sending)) }
-    buffer.rows.append(row)
-    if buffer.rows.count >= DeliveryLimits.doneRows { flushDone(of: partition, sending: sending) }
+  private func noteDone(_ partition: PartitionDelivery, _ rows: [Done.Row], sending: RecordIdentity) {
+    var rest = rows[...]
+    while !rest.isEmpty {
+      let (buffer, isNew) = partition.doneBuffer(of: sending)
+      if isNew { dueDone.append((now, partition, sending)) }
+      let fitting = rest.prefix(DeliveryLimits.doneRows - buffer.rows.count)
+      if buffer.rows.isEmpty, fitting.count == rows.count { buffer.rows = rows } else { buffer.rows += fitting }
+      rest = rest.dropFirst(fitting.count)
+      if buffer.rows.count >= DeliveryLimits.doneRows { flushDone(of: partition, sending: sending) }
+    }
   }
 
   // MARK: Appends

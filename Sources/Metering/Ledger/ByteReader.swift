@@ -51,6 +51,25 @@ struct ByteReader {
     }
   }
 
+  /// A number of at most nine bytes; nil, and nothing read, where it is longer or cut short.
+  @inline(__always) private mutating func shortVarint() throws(LedgerCodecError) -> UInt64? {
+    var value: UInt64 = 0
+    var shift: UInt64 = 0
+    var at = position
+    while at < end, shift < 63 {
+      let next = bytes[at]
+      at += 1
+      value |= UInt64(next & 0x7f) << shift
+      if next < 0x80 {
+        if next == 0 && shift > 0 { throw .malformed("varint not minimal") }
+        position = at
+        return value
+      }
+      shift += 7
+    }
+    return nil
+  }
+
   mutating func varint128(startingAt firstShift: UInt128 = 0) throws(LedgerCodecError) -> UInt128 {
     var value: UInt128 = 0
     var shift: UInt128 = 0
@@ -101,7 +120,7 @@ struct ByteReader {
     let first = try byte()
     var zigzag = UInt128((first >> 1) & 0x3f)
     if first & 0x80 != 0 {
-      let rest = try varint128(startingAt: 6)
+      let rest = if let short = try shortVarint() { UInt128(short) } else { try varint128(startingAt: 6) }
       if rest == 0 { throw .malformed("quantity not minimal") }
       zigzag |= rest << 6
     }
