@@ -101,7 +101,8 @@ struct Run {
       // What the group had promised somebody else before is void now.
       if turns % 4 == 1 { moveEverything(to: world.processes[0], isTold: true) }
       if world.scenario.hasPerson { person.lookAfterRows(every: true) }
-      guard world.watches.allSatisfy(\.isAtRest) else { continue }
+      // A process that is about to be started with another configuration may find new work.
+      guard world.watches.allSatisfy(\.isAtRest), !world.processes.contains(where: \.awaitsRestart) else { continue }
       if !world.scenario.hasPerson || world.watches.allSatisfy(\.resting.isEmpty) { break }
     }
     // What providers still work on.

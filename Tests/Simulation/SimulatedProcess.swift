@@ -14,6 +14,8 @@ final class SimulatedProcess {
   private var waiting: [() -> Void] = []
   /// Counts lives: what an earlier life has scheduled does not happen in a later one.
   private(set) var life = 0
+  /// The life that ``restart(after:)`` is about to end.
+  private var lifeToEnd: Int?
   var hosts: [Int: PartitionHost] = [:]
   var sinks: [String: SinkHost] = [:]
   /// The partitions that the group has given it …
@@ -135,12 +137,16 @@ final class SimulatedProcess {
   /// A partition of it has stopped: a person who reads why makes an end of the cause and starts the process again.
   func restart(after delay: Int64) {
     let life = life
+    lifeToEnd = life
     world.after(delay) { [unowned self] in
       guard self.life == life else { return }
       kill()
       start()
     }
   }
+
+  /// Whether somebody is about to start it again.
+  var awaitsRestart: Bool { lifeToEnd == life }
 
   private func tick() {
     for partition in hosts.keys.sorted() { hosts[partition]?.handle(.tick) }
