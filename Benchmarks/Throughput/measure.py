@@ -18,7 +18,7 @@ ROUNDS = number("ROUNDS", 3)
 CONSUMERS = number("CONSUMERS", min(2, os.cpu_count() or 1))
 SINK = os.environ.get("SINK") or "log"
 MAX_ROWS = number("MAX_ROWS", 200_000)
-INTERVAL = os.environ.get("INTERVAL") or "750ms"
+INTERVAL = os.environ.get("INTERVAL") or "700ms"
 
 
 def say(text):
