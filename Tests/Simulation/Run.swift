@@ -101,12 +101,17 @@ struct Run {
       // What the group had promised somebody else before is void now.
       if turns % 4 == 1 { moveEverything(to: world.processes[0], isTold: true) }
       if world.scenario.hasPerson { person.lookAfterRows(every: true) }
-      // A process that is about to be started with another configuration may find new work.
-      guard world.watches.allSatisfy(\.isAtRest), !world.processes.contains(where: \.awaitsRestart) else { continue }
-      if !world.scenario.hasPerson || world.watches.allSatisfy(\.resting.isEmpty) { break }
+      guard isAtRest else { continue }
+      // What providers still work on, and a process that has just been started with another configuration.
+      world.run(until: world.now + 30_000)
+      if isAtRest { return }
     }
-    // What providers still work on.
-    world.run(until: world.now + 10_000)
+  }
+
+  /// A process that is about to be started with another configuration may find new work.
+  private var isAtRest: Bool {
+    world.watches.allSatisfy(\.isAtRest) && !world.processes.contains(where: \.awaitsRestart)
+      && (!world.scenario.hasPerson || world.watches.allSatisfy(\.resting.isEmpty))
   }
 
   /// The group moves everything to `process`. Those that lose it are told, unless they cannot hear.
