@@ -31,6 +31,8 @@ extension PartitionHost {
         from: cursor, below: log.end, limit: Int(world.random.pick(1...40)), missed: world.isFaulty ? missed : [])
       // A hole at the end is known only when a record follows it.
       if views.isEmpty {
+        handle(.reachedEnd)
+        guard !isClosed, usageCursor != nil else { return }
         return log.waiting.append { [weak self] in self?.later(200) { [weak self] in self?.readUsage() } }
       }
       if hole > cursor { pass(from: cursor, to: hole) }

@@ -84,9 +84,12 @@ extension PartitionWorker {
       if taken == 0 { return }
     }
     let failure = reading.scan.failure
+    let hasReachedEnd = reading.scan.end.map { $0 >= reading.expected } ?? false
     reading.scan.failure = nil
+    reading.scan.end = nil
     reading.release()
-    if let failure { readFailed(failure) }
+    if let failure { return readFailed(failure) }
+    if hasReachedEnd { handle(.reachedEnd) }
   }
 
   private func count(_ views: UnsafeBufferPointer<RecordView>, _ reading: BatchReading) -> Int {

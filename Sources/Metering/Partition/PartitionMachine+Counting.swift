@@ -81,6 +81,7 @@ extension PartitionMachine {
     // Beyond the cut's end the cap is the new head's: what was capped under the old one must not be judged by it.
     self.counter?.capTimestamps = false
     oldestOpenReadAt = nil
+    backlog.cut()
     pendingCut = PendingCut(
       frozen: frozen, lastRecord: lastRecord ?? (frozen.from == frozen.to ? head.lastRecord : nil),
       lastQuarantinedOffset: frozen.counters.quarantinedTotal > 0 ? lastQuarantinedOffset : -1)
@@ -206,6 +207,30 @@ extension PartitionMachine {
 
   mutating func stopUnreadableIndex(at offset: Int64) {
     stop(.init(.storageFailed, offset: offset, detail: "a sealed dedup segment cannot be read"))
+  }
+}
+
+/// Whether the partition works off a backlog: the log's end was not reached between two cuts.
+///
+/// The end of a backlog is worth a cut at once: what took long to count need not be counted again by a next owner. At
+/// most one such cut is made for each cut that came by its time, and none by a partition that keeps up.
+struct Backlog {
+  /// Since the last cut.
+  private var hasReachedEnd = false
+  private var isBehind = false
+  /// There was a backlog, and no cut since its end.
+  private(set) var isWorkedOff = false
+
+  mutating func cut() {
+    isBehind = !hasReachedEnd
+    hasReachedEnd = false
+    isWorkedOff = false
+  }
+
+  mutating func reachedEnd() {
+    if isBehind { isWorkedOff = true }
+    isBehind = false
+    hasReachedEnd = true
   }
 }
 

@@ -1,7 +1,8 @@
 extension PartitionMachine {
   // MARK: Claims
 
-  /// Cuts when a sink is ready for a claim or the oldest open event has waited long enough; claims what is cut.
+  /// Cuts when a sink is ready for a claim, a backlog has been worked off, or the oldest open event has waited long
+  /// enough; claims what is cut.
   mutating func evaluateFlush(now: Int64) {
     for index in sinks.indices where wantsClaim(index, now: now) {
       if hasOpenRows() {
@@ -10,6 +11,7 @@ extension PartitionMachine {
         claimIfDue(index, now: now)
       }
     }
+    if backlog.isWorkedOff, hasOpenRows() { requestCut(now: now, wait: false) }
     if let oldest = oldestOpenReadAt, now - oldest >= settings.oldestOpenMilliseconds {
       requestCut(now: now, wait: false)
     }

@@ -64,6 +64,7 @@ public struct PartitionMachine: ~Copyable {
   var indexFromOffset: Int64?
   var isWaitingForCut = false
   var oldestOpenReadAt: Int64?
+  var backlog = Backlog()
   var lastCapCutAt: Int64?
   var lastQuarantinedOffset: Int64 = -1
   var quarantineAcknowledged: Int64 = 0
@@ -139,6 +140,9 @@ public struct PartitionMachine: ~Copyable {
       releaseCommits()
     case .hole(_, let to, let isVerified): passHole(to: to, isVerified: isVerified)
     case .recordInHole(let offset, let from, let to): recordFound(at: offset, from: from, to: to)
+    case .reachedEnd:
+      backlog.reachedEnd()
+      if phase == .counting { evaluateFlush(now: now) }
     case .sinkReady(let name, let isReady): sinkReady(name, isReady, now: now)
     case .sinkAppend(let name, let record): appendForSink(name, record, now: now)
     case .failed(let reason): stop(reason)

@@ -218,6 +218,8 @@ public enum PartitionInput: Sendable {
   /// A second reader found a record at `offset`, where the first one had none in [from, to). Where a person has accepted
   /// that, [from, offset] is passed over, and the rest of the hole is to be looked at again; otherwise it is a stop.
   case recordInHole(offset: Int64, from: Int64, to: Int64)
+  /// Everything that the usage partition had at its last look was counted.
+  case reachedEnd
   case sinkReady(name: String, Bool)
   case sinkAppend(name: String, DeliveryRecord)
   /// Something below failed for good.
