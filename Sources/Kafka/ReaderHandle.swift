@@ -18,13 +18,18 @@ public final class ReaderHandle: Sendable {
   /// Runs the requests that wake a broker thread: they block, so not the reader's own thread.
   let wakeQueue = DispatchQueue(label: "kafka.reader.wake", attributes: .concurrent)
 
+  /// Records of a partition that are fetched ahead: two batches and a half. Twice as many cost 5 % more CPU an event, as
+  /// more memory is used for the first time.
+  private static let queuedByDefault = 50_000
+
   /// What a reader is made of unless it is told otherwise.
   ///
   /// `auto.offset.reset=error`: an offset that is gone is an error entry in the stream, never a silent jump.
   public static let defaultProperties: ClientProperties = [
     "isolation.level": "read_committed", "auto.offset.reset": "error", "enable.auto.commit": "false",
     "enable.auto.offset.store": "false", "fetch.wait.max.ms": "10", "fetch.error.backoff.ms": "100",
-    "fetch.message.max.bytes": "1048576", "queued.min.messages": "100000", "queued.max.messages.kbytes": "262144",
+    "fetch.message.max.bytes": "1048576", "queued.min.messages": "\(queuedByDefault)",
+    "queued.max.messages.kbytes": "262144",
     "fetch.queue.backoff.ms": "10", "topic.metadata.refresh.sparse": "true",
   ]
 
@@ -34,7 +39,7 @@ public final class ReaderHandle: Sendable {
   public init(properties: ClientProperties, observer: ClientObserver = ClientObserver()) throws(KafkaError) {
     let properties = Self.defaultProperties.overridden(by: properties)
     client = try ClientHandle(RD_KAFKA_CONSUMER, purpose: "reader", properties: properties, observer: observer)
-    queuedMinimumMessages = properties["queued.min.messages"].flatMap { Int($0) } ?? 100_000
+    queuedMinimumMessages = properties["queued.min.messages"].flatMap { Int($0) } ?? Self.queuedByDefault
     let stopping = Stopping()
     self.stopping = stopping
     // Serves the callbacks for errors and statistics; the data never passes here.

@@ -1,4 +1,5 @@
 internal import CLMDB
+internal import Glibc
 internal import Synchronization
 
 /// One LMDB environment: a file of its own.
@@ -87,6 +88,16 @@ public final class Environment: @unchecked Sendable {
 
   /// Brings everything that is committed to the disk.
   public func sync() throws(LMDBError) { try LMDBError.check(mdb_env_sync(handle, 1), "mdb_env_sync") }
+
+  /// Tells the kernel that what is on the disk need not stay in memory as well: for values that are written and, but for
+  /// a restart, not read again. The next pages that are written then lie in the same memory: new memory costs more than the
+  /// write itself on a virtual machine (8 % of what the whole daemon takes). Pages that are mapped stay. Advice:
+  /// nothing depends on it.
+  public func forgetCache() {
+    var file: mdb_filehandle_t = -1
+    guard mdb_env_get_fd(handle, &file) == MDB_SUCCESS else { return }
+    posix_fadvise(file, 0, 0, POSIX_FADV_DONTNEED)
+  }
 
   // MARK: Transactions
 

@@ -116,6 +116,7 @@ struct StoreContents {
         do {
           try environment.write { transaction in try body(transaction, &changed) }
           self = changed
+          environment.forgetCache()
           return
         } catch let error as LMDBError where error.code == .mapFull {
           try environment.resize(to: environment.mapSize * 2)
