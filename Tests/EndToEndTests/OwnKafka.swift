@@ -16,7 +16,8 @@ final class OwnKafka {
     self.heap = heap
     folder = NSTemporaryDirectory() + "meterd-e2e-kafka-\(UUID().uuidString.prefix(8).lowercased())"
     log = folder + ".log"
-    let port = try freePort()
+    // The brokers', and a hundred further on their controllers'.
+    let port = try freePort(with: (0..<brokers).flatMap { [$0, 100 + $0] })
     try control("up", ["--brokers", "\(brokers)", "--port", "\(port)"] + words)
     servers = (0..<brokers).map { "127.0.0.1:\(port + $0)" }.joined(separator: ",")
   }

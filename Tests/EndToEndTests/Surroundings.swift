@@ -59,21 +59,30 @@ func poll(seconds: Double, _ condition: () throws -> Bool) rethrows -> Bool {
   }
 }
 
-/// A port of the loopback that was free a moment ago.
-func freePort() throws -> Int {
+/// A port of the loopback that was free a moment ago, as are those at these distances behind it.
+///
+/// Below the range that the kernel gives to connections: a port of that range, on which nobody listens while its server is
+/// down, is taken by somebody's connection sooner or later, even by one to that very port.
+func freePort(with distances: [Int] = []) throws -> Int {
+  for _ in 0..<1_000 {
+    let port = Int.random(in: 10_000..<32_000)
+    if ([0] + distances).allSatisfy({ isFree(port + $0) }) { return port }
+  }
+  throw EndToEndFailure(description: "no free port from 10000 to 32000")
+}
+
+private func isFree(_ port: Int) -> Bool {
   let handle = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
   defer { close(handle) }
   var address = sockaddr_in()
   address.sin_family = sa_family_t(AF_INET)
+  address.sin_port = UInt16(port).bigEndian
   address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
-  var length = socklen_t(MemoryLayout<sockaddr_in>.size)
-  let code = withUnsafeMutablePointer(to: &address) {
+  return withUnsafePointer(to: &address) {
     $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-      bind(handle, $0, length) == 0 && getsockname(handle, $0, &length) == 0
+      bind(handle, $0, UInt32(MemoryLayout<sockaddr_in>.size)) == 0
     }
   }
-  guard code else { throw EndToEndFailure(description: "no free port: \(String(cString: strerror(errno)))") }
-  return Int(UInt16(bigEndian: address.sin_port))
 }
 
 /// The body of a GET, or `nil` where there is no answer: the daemon may just be dead.
