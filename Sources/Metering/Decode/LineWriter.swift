@@ -1,4 +1,4 @@
-/// Writes text into memory of the caller's, which has to be large enough: that is checked, by the buffer's own bounds.
+/// Writes text into memory of the caller's, without allocating. The room has to be large enough: less is a trap.
 public struct LineWriter {
   /// The most bytes of a number.
   public static let mostDigits = 20
@@ -15,6 +15,8 @@ public struct LineWriter {
 
   /// Adds bytes.
   public mutating func add(_ bytes: UnsafeRawBufferPointer) {
+    // In a release build the buffer checks no bounds of its own.
+    precondition(bytes.count <= room.count - count, "the line is longer than its room")
     UnsafeMutableRawBufferPointer(rebasing: room[count..<count + bytes.count]).copyMemory(from: bytes)
     count += bytes.count
   }
