@@ -13,9 +13,12 @@ public final class Producer: Sendable {
   private let stopping = Stopping()
   private let topics = Mutex<[String: Topic]>([:])
 
-  private struct Topic: @unchecked Sendable {
+  /// A topic of one producer, for those who produce many records: it has been looked up. Valid until the producer is
+  /// closed.
+  public struct Topic: @unchecked Sendable {
     // Unchecked: a topic object synchronizes itself, and lives as long as the producer.
     let raw: OpaquePointer
+    let name: String
   }
 
   /// What a producer is made of unless it is told otherwise.
@@ -67,20 +70,20 @@ public final class Producer: Sendable {
     headers: [Header] = [], timestampMilliseconds: Int64? = nil, token: UInt64 = 0
   ) throws(KafkaError) {
     try produce(
-      topic: topic, partition: partition, keyBytes: keyBytes, valueBytes: valueBytes,
+      to: try self.topic(topic), partition: partition, keyBytes: keyBytes, valueBytes: valueBytes,
       headerList: headers.isEmpty ? nil : HeaderList(headers), timestampMilliseconds: timestampMilliseconds,
       token: token)
   }
 
   /// The same with headers that were made for it; they are gone afterwards, whatever came of it.
   public func produce(
-    topic: String, partition: Int32, keyBytes: UnsafeRawBufferPointer?, valueBytes: UnsafeRawBufferPointer?,
+    to topic: Topic, partition: Int32, keyBytes: UnsafeRawBufferPointer?, valueBytes: UnsafeRawBufferPointer?,
     headerList: consuming HeaderList?, timestampMilliseconds: Int64? = nil, token: UInt64 = 0
   ) throws(KafkaError) {
     let code = produceRecord(
-      client.raw, try self.topic(topic), partition, keyBytes, valueBytes, headerList, timestampMilliseconds, token)
+      client.raw, topic.raw, partition, keyBytes, valueBytes, headerList, timestampMilliseconds, token)
     if let error = code {
-      throw KafkaError(consuming: error, doing: "hand a record of \(topic)[\(partition)] to the producer")
+      throw KafkaError(consuming: error, doing: "hand a record of \(topic.name)[\(partition)] to the producer")
     }
   }
 
@@ -133,18 +136,18 @@ public final class Producer: Sendable {
     client.destroy()
   }
 
-  private func topic(_ name: String) throws(KafkaError) -> OpaquePointer {
+  /// A topic to produce to. It is not asked for at the broker: whether it is there, the reports say.
+  public func topic(_ name: String) throws(KafkaError) -> Topic {
     // Made once, since a record by topic name looks it up among all.
-    let topic = try topics.withLock { (topics) throws(KafkaError) -> Topic in
+    try topics.withLock { (topics) throws(KafkaError) -> Topic in
       if let topic = topics[name] { return topic }
       guard let raw = rd_kafka_topic_new(client.raw, name, nil) else {
         throw KafkaError(rd_kafka_last_error(), doing: "use topic \(name)")
       }
-      let topic = Topic(raw: raw)
+      let topic = Topic(raw: raw, name: name)
       topics[name] = topic
       return topic
     }
-    return topic.raw
   }
 }
 

@@ -26,12 +26,11 @@ import Testing
             try (value ?? []).withUnsafeBytes { bytes in
               try (key ?? []).withUnsafeBytes { keyBytes in
                 let nothing = UnsafeRawBufferPointer(start: nil, count: 0)
-                try log.append(
-                  partition: partition,
-                  record: RecordView(
+                try log.partition(partition).append(
+                  RecordView(
                     value: value == nil ? nothing : bytes, key: key == nil ? nothing : keyBytes, headers: headers,
                     offset: offset, timestampMilliseconds: 1_234_567_890_123),
-                  reason: .quantityNegative, detail: "amount is -3")
+                  reason: .quantityNegative, detail: QuarantineDetail("amount is -3"))
               }
             }
           }

@@ -66,7 +66,7 @@ final class MemoryLedger: LedgerPort {
 
 /// A dry run's quarantine: events are counted by reason in the metrics, and kept nowhere.
 final class MemoryQuarantine: QuarantinePort {
-  func append(partition: Int32, record: RecordView, reason: QuarantineReason, detail: String) {}
+  func appender(for partition: Int32) -> PartitionQuarantine? { nil }
   func acknowledgedThrough(partition: Int32) -> Int64 { .max }
   func failure(partition: Int32) -> KafkaError? { nil }
   func forget(partition: Int32) {}

@@ -27,15 +27,17 @@ protocol LedgerReading: AnyObject, Sendable {
 
 /// The quarantine as a worker needs it.
 protocol QuarantinePort: AnyObject, Sendable {
-  func append(
-    partition: Int32, record: RecordView, reason: QuarantineReason, detail: String) throws(KafkaError)
+  /// Where the bad events of one partition go; nil where they are kept nowhere.
+  func appender(for partition: Int32) -> PartitionQuarantine?
   func acknowledgedThrough(partition: Int32) -> Int64
   func failure(partition: Int32) -> KafkaError?
   func forget(partition: Int32)
 }
 
 extension LedgerTail: LedgerReading {}
-extension QuarantineLog: QuarantinePort {}
+extension QuarantineLog: QuarantinePort {
+  func appender(for partition: Int32) -> PartitionQuarantine? { self.partition(partition) }
+}
 extension LedgerLog: LedgerPort {
   func readTail(
     partition: Int32, from: Int64, deliver: @escaping @Sendable (LedgerTailEvent) -> Void

@@ -95,14 +95,13 @@ extension PartitionWorker {
   private func count(_ views: UnsafeBufferPointer<RecordView>, _ reading: BatchReading) -> Int {
     var refused: KafkaError?
     var counts = [UInt64](repeating: 0, count: QuarantineReason.allCases.count)
-    let partition = partition
-    let quarantine = environment.quarantine
+    let quarantine = environment.quarantine.appender(for: partition)
     let taken =
       machine?.count(views, now: Clock.elapsedMilliseconds()) { record, reason, detail in
         counts[Int(reason.rawValue)] += 1
         guard refused == nil else { return }
         do throws(KafkaError) {
-          try quarantine.append(partition: partition, record: record, reason: reason, detail: detail)
+          try quarantine?.append(record, reason: reason, detail: detail)
         } catch {
           refused = error
         }

@@ -1,10 +1,9 @@
 public import Kafka
-public import Metering
 internal import Synchronization
 
 /// The topic of events that could not be counted: the original bytes, key, headers and timestamp, and why.
 ///
-/// Bounded: where its queue is full, ``append(partition:record:reason:detail:)`` waits, which slows the partition's
+/// Bounded: where its queue is full, ``PartitionQuarantine/append(_:reason:detail:)`` waits, which slows the partition's
 /// worker; nothing is dropped. It waits as long as it takes (a broker that is away stops the ledger too). A record that
 /// the broker refuses for good is a failure of its partition. A cut waits until ``acknowledgedThrough(partition:)`` has
 /// passed its range.
@@ -13,38 +12,32 @@ internal import Synchronization
 public final class QuarantineLog: Sendable {
   /// The topic's name.
   public let topic: String
-  private let usageTopic: String
+  private let usageTopic: [UInt8]
   private let producer: Producer
-  private let state: Tracker
+  private let target: Producer.Topic
+  private let tracker: Tracker
 
   /// Shared with the report handler, so that the producer does not keep its owner alive.
   private final class Tracker: Sendable {
-    struct Partition {
-      var pending = PendingOffsets()
-      var failure: KafkaError?
-    }
-    let partitions = Mutex<[Int32: Partition]>([:])
+    /// Each partition has a lock of its own: a worker and the reports of the others do not meet.
+    let partitions = Mutex<[Int32: QuarantineProgress]>([:])
     // In a struct: a closure that is itself a mutex's value is wrapped in two thunks more by every access.
     struct Listener {
       var notify: (@Sendable (Int32) -> Void)?
     }
     let listener = Mutex(Listener())
 
+    func progress(of partition: Int32) -> QuarantineProgress? { partitions.withLock { $0[partition] } }
+
     func take(_ reports: [DeliveryReport]) {
-      let touched = partitions.withLock { partitions in
-        var touched: [Int32] = []
-        for report in reports {
-          // Reports of one partition come together.
-          if touched.last != report.partition, !touched.contains(report.partition) { touched.append(report.partition) }
-          if let error = report.error {
-            let failure = partitions[report.partition, default: Partition()].failure ?? error
-            partitions[report.partition]?.failure = failure
-          } else {
-            // The token is the offset and one: a null pointer is no token.
-            partitions[report.partition]?.pending.acknowledged(Int64(report.token) - 1)
-          }
-        }
-        return touched
+      var touched: [Int32] = []
+      var rest = reports[...]
+      // Reports of one partition come together.
+      while let partition = rest.first?.partition {
+        let run = rest.prefix { $0.partition == partition }
+        rest = rest[run.endIndex...]
+        progress(of: partition)?.take(run)
+        if !touched.contains(partition) { touched.append(partition) }
       }
       guard let notify = listener.withLock({ $0.notify }) else { return }
       for partition in touched { notify(partition) }
@@ -61,9 +54,9 @@ public final class QuarantineLog: Sendable {
     observer: ClientObserver = ClientObserver()
   ) throws(KafkaError) {
     self.topic = topic
-    self.usageTopic = usageTopic
+    self.usageTopic = Array(usageTopic.utf8)
     let tracker = Tracker()
-    state = tracker
+    self.tracker = tracker
     producer = try Producer(
       properties: properties.overridden(by: [
         // Repeats are allowed, so the idempotent producer's fatal states are not needed; order is not either.
@@ -72,88 +65,43 @@ public final class QuarantineLog: Sendable {
         "queue.buffering.max.kbytes": "65536",
         "message.max.bytes": String(min(max(greatestRecord, 1_000), 1_000_000_000)),
       ]), observer: observer, reports: { tracker.take($0) })
+    target = try producer.topic(topic)
   }
 
   /// Is called, from the producer's thread, when acknowledgements or failures of a partition have come.
-  public func onChange(_ notify: @escaping @Sendable (Int32) -> Void) { state.listener.withLock { $0.notify = notify } }
+  public func onChange(_ notify: @escaping @Sendable (Int32) -> Void) {
+    tracker.listener.withLock { $0.notify = notify }
+  }
 
-  /// Appends one event; copies it, and waits while the queue is full.
-  ///
-  /// - Parameters:
-  ///   - partition: the record's partition; its copy goes to the same one.
-  ///   - detail: for people; what exactly was wrong. Empty is fine.
-  /// - Throws: what refuses the record for good.
-  public func append(
-    partition: Int32, record: RecordView, reason: QuarantineReason, detail: String
-  ) throws(KafkaError) {
-    if let failure = failure(partition: partition) { throw failure }
-    let key = record.key.baseAddress == nil ? nil : record.key
-    let value = record.value.baseAddress == nil ? nil : record.value
-    state.partitions.withLock { $0[partition, default: .init()].pending.added(record.offset) }
-    while true {
-      do throws(KafkaError) {
-        try producer.produce(
-          topic: topic, partition: partition, keyBytes: key, valueBytes: value,
-          headerList: Self.headers(
-            of: record, reason: reason, topic: usageTopic, partition: partition, detail: detail),
-          timestampMilliseconds: record.timestampMilliseconds < 0 ? nil : record.timestampMilliseconds,
-          token: UInt64(record.offset) + 1)
-        return
-      } catch {
-        if error.code == .queueFull {
-          Clock.sleep(milliseconds: 2)
-          continue
-        }
-        state.partitions.withLock { partitions in
-          let failure = partitions[partition]?.failure ?? error
-          partitions[partition]?.failure = failure
-        }
-        throw error
-      }
+  /// Where the bad events of one partition go. Asked for once for many of them, it spares each the look-up; it is not
+  /// to be kept beyond ``forget(partition:)``.
+  public func partition(_ partition: Int32) -> PartitionQuarantine {
+    let progress = tracker.partitions.withLock { partitions in
+      if let known = partitions[partition] { return known }
+      let new = QuarantineProgress()
+      partitions[partition] = new
+      return new
     }
+    return PartitionQuarantine(
+      producer: producer, target: target, progress: progress, usageTopic: usageTopic, partition: partition)
   }
 
   /// Every quarantined record of the partition below this offset is acknowledged by all in-sync replicas; Int64.max
   /// where none is under way. After a failure it stays where it was.
   public func acknowledgedThrough(partition: Int32) -> Int64 {
-    state.partitions.withLock { $0[partition]?.pending.acknowledgedThrough ?? .max }
+    tracker.progress(of: partition)?.acknowledgedThrough ?? .max
   }
 
   /// Why a record of the partition could not be quarantined, if one could not: it must not be cut.
-  public func failure(partition: Int32) -> KafkaError? {
-    state.partitions.withLock { $0[partition]?.failure }
-  }
+  public func failure(partition: Int32) -> KafkaError? { tracker.progress(of: partition)?.failure }
 
   /// Forgets what was under way for a partition that is no longer owned here, and its failure.
-  public func forget(partition: Int32) { state.partitions.withLock { $0[partition] = nil } }
+  public func forget(partition: Int32) { tracker.partitions.withLock { $0[partition] = nil } }
 
   /// Waits until everything is acknowledged, then ends. What is left after the time-out is given up: no cut covers it,
   /// so the next owner judges and quarantines it again.
   public func close(timeoutMilliseconds: Int32) {
     try? producer.flush(timeoutMilliseconds: timeoutMilliseconds)
     producer.close()
-  }
-
-  /// The original headers, then ours (INTERFACE.md section 1). Straight into librdkafka's list: a stream of bad events
-  /// must not cost much more than one of good ones.
-  static func headers(
-    of record: RecordView, reason: QuarantineReason, topic: String, partition: Int32, detail: String
-  ) -> HeaderList {
-    let list = HeaderList(expecting: record.headers.count + 5)
-    for header in record.headers {
-      list.add(header.name, header.value.baseAddress == nil ? nil : header.value)
-    }
-    list.add(
-      "meterd_reason", UnsafeRawBufferPointer(start: reason.code.utf8Start, count: reason.code.utf8CodeUnitCount))
-    add("meterd_topic", topic, to: list)
-    add("meterd_partition", String(partition), to: list)
-    add("meterd_offset", String(record.offset), to: list)
-    add("meterd_detail", detail, to: list)
-    return list
-  }
-
-  private static func add(_ name: StaticString, _ value: String, to list: borrowing HeaderList) {
-    var value = value
-    value.withUTF8 { list.add(name, UnsafeRawBufferPointer($0)) }
   }
 }

@@ -20,7 +20,7 @@ public struct EventDecoder: ~Copyable {
   /// The input partition whose records are decoded.
   public let partition: Int32
   /// Why ``decode(_:clockMilliseconds:into:)`` last returned a reason.
-  public internal(set) var detail = DecodeDetail()
+  public internal(set) var detail = QuarantineDetail()
   @_spi(Tests) public var route = Route.adaptive
   /// Whether the last record that was not refused for its size went the fast path.
   @_spi(Tests) public private(set) var wasFast = false
@@ -113,38 +113,8 @@ public struct EventDecoder: ~Copyable {
   mutating func reject(
     _ reason: QuarantineReason, _ concept: Int = -1, position: Int = -1, dimension: Int = -1
   ) -> QuarantineReason {
-    detail = DecodeDetail(concept: concept, position: position)
-    if dimension >= 0 { detail.dimension = plan.dimensionNames[dimension] }
+    detail = QuarantineDetail(
+      concept: concept, position: position, dimension: dimension >= 0 ? plan.dimensionNames[dimension] : nil)
     return reason
-  }
-}
-
-/// What and where: the text of the quarantine's `meterd_detail`, built when it is asked for.
-public struct DecodeDetail: Sendable, CustomStringConvertible {
-  var concept = -1
-  /// The byte of the record's value at which it was noticed, or −1 (missing, in a header, or the record as a whole).
-  public var position = -1
-  var dimension: [UInt8]?
-
-  init(concept: Int = -1, position: Int = -1) {
-    self.concept = concept
-    self.position = position
-  }
-
-  /// The concept that it is about (`customer`), or `nil` for the record as a whole.
-  public var field: String? {
-    if let dimension { return "dimension " + String(decoding: dimension, as: UTF8.self) }
-    let names = ["key", "customer", "feature", "source", "quantity", "revert", "time"]
-    return names.indices.contains(concept) ? names[concept] : nil
-  }
-
-  /// `customer at byte 57`, `time`, `byte 12`, or `record`.
-  public var description: String {
-    switch (field, position) {
-    case (let field?, 0...): "\(field) at byte \(position)"
-    case (let field?, _): field
-    case (nil, 0...): "byte \(position)"
-    default: "record"
-    }
   }
 }

@@ -5,7 +5,7 @@ extension PartitionMachine {
   /// - Parameter quarantine: called for each event that cannot be counted, before this returns.
   public mutating func count(
     _ records: UnsafeBufferPointer<RecordView>, now: Int64,
-    quarantine: (RecordView, QuarantineReason, String) -> Void
+    quarantine: (RecordView, QuarantineReason, QuarantineDetail) -> Void
   ) -> Int {
     guard isCounting else { return 0 }
     var taken = 0

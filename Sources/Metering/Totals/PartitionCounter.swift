@@ -41,7 +41,7 @@ public struct PartitionCounter: ~Copyable, @unchecked Sendable {
   package var journal: JournalBuilder
   private let block: UnsafeMutablePointer<JudgedEvent>
   /// Why the decoder refused the block's records, for people; in order.
-  private var details: [String] = []
+  private var details: [QuarantineDetail] = []
   private var failure: CountStop?
   private var slotStart: Int64 = 0
   private var slotEnd: Int64 = .min
@@ -97,7 +97,7 @@ public struct PartitionCounter: ~Copyable, @unchecked Sendable {
   /// - Returns: how far it came and why it stopped. Call again with the rest.
   public mutating func count(
     _ records: UnsafeBufferPointer<RecordView>, mode: CountMode = .count,
-    quarantine: (RecordView, QuarantineReason, String) -> Void
+    quarantine: (RecordView, QuarantineReason, QuarantineDetail) -> Void
   ) -> CountOutcome {
     if let failure { return CountOutcome(consumed: 0, stop: failure) }
     var at = 0
@@ -156,7 +156,7 @@ public struct PartitionCounter: ~Copyable, @unchecked Sendable {
       if let reason = decoder.decode(record, clockMilliseconds: clockMilliseconds, into: &judged.pointee.event) {
         judged.pointee.verdict = .quarantine
         judged.pointee.reason = reason
-        details.append(decoder.detail.description)
+        details.append(decoder.detail)
         continue
       }
       judged.pointee.verdict = .count
@@ -205,7 +205,7 @@ public struct PartitionCounter: ~Copyable, @unchecked Sendable {
   /// Third and fourth pass: names to numbers, then totals and quarantine in order. Returns the offset of a record whose
   /// row overflowed.
   @inline(never) private mutating func add(
-    _ records: UnsafeBufferPointer<RecordView>, _ quarantine: (RecordView, QuarantineReason, String) -> Void
+    _ records: UnsafeBufferPointer<RecordView>, _ quarantine: (RecordView, QuarantineReason, QuarantineDetail) -> Void
   ) -> Int64? {
     for position in 0..<records.count {
       let judged = block + position
@@ -237,7 +237,7 @@ public struct PartitionCounter: ~Copyable, @unchecked Sendable {
         range.counters.quarantined[Int(reason.rawValue)] += 1
         totals.quarantined[Int(reason.rawValue)] += 1
         if reason == .keyConflict {
-          quarantine(records[position], reason, Self.conflictDetail)
+          quarantine(records[position], reason, .keyConflict)
         } else {
           quarantine(records[position], reason, details[refused])
           refused += 1
@@ -280,9 +280,6 @@ public struct PartitionCounter: ~Copyable, @unchecked Sendable {
     judged.pointee.slotStart = slotStart
     judged.pointee.rowHash = rowHash
   }
-
-  private static let conflictDetail =
-    "an earlier event in the window has this source and key, but another customer, feature, quantity, revert or dimensions"
 
   // MARK: Steering
 
