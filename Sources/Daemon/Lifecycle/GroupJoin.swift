@@ -7,7 +7,7 @@
 struct GroupJoin {
   /// How long the others are waited for, milliseconds: a rebalance that they bring about has begun by then, as the
   /// member hears of it by its next heartbeat.
-  static let patienceMilliseconds = 3_000
+  static let patienceMilliseconds = 5_000
 
   /// The members that have an assignment now.
   private(set) var joined: Set<Int> = []
