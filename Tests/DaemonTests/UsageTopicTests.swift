@@ -4,9 +4,11 @@ import Kafka
 import Testing
 
 @Suite struct UsageTopicTests {
+  // Long enough for a broker that is there, on a busy machine.
   func settings(_ bootstrap: String, _ topic: String, embedded: Bool = false) -> KafkaSettings {
     KafkaSettings(
-      bootstrapServers: bootstrap, topic: topic, group: "meterd", startTimeoutMilliseconds: 400, isEmbedded: embedded)
+      bootstrapServers: bootstrap, topic: topic, group: "meterd", startTimeoutMilliseconds: embedded ? 20_000 : 400,
+      isEmbedded: embedded)
   }
 
   func startError(_ settings: KafkaSettings) throws -> StartError? {
