@@ -1,30 +1,35 @@
-/// Instants as text: RFC 3339 for bodies, HTTP dates of replies. Proleptic Gregorian calendar, UTC.
-enum CalendarText {
-  /// `2025-11-01T11:54:56.789Z`, always with milliseconds. Years 0000 to 9999.
-  static func appendRFC3339(unixMilliseconds: Int64, to out: inout [UInt8]) {
-    let days = floorDivide(unixMilliseconds, 86_400_000)
-    let rest = unixMilliseconds - days * 86_400_000
-    let (year, month, day) = date(daysSince1970: days)
-    withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 24) { text in
-      func put(_ value: Int64, at place: Int, _ width: Int, then end: StaticString) {
-        var rest = value
-        for digit in stride(from: place + width - 1, through: place, by: -1) {
-          text[digit] = UInt8(ascii: "0") + UInt8(truncatingIfNeeded: rest % 10)
-          rest /= 10
-        }
-        text[place + width] = end.utf8Start.pointee
-      }
-      put(year, at: 0, 4, then: "-")
-      put(month, at: 5, 2, then: "-")
-      put(day, at: 8, 2, then: "T")
-      put(rest / 3_600_000, at: 11, 2, then: ":")
-      put(rest / 60_000 % 60, at: 14, 2, then: ":")
-      put(rest / 1_000 % 60, at: 17, 2, then: ".")
-      put(rest % 1_000, at: 20, 3, then: "Z")
-      out.append(contentsOf: text)
-    }
-  }
+/// RFC 3339 times of one body: `2025-11-01T11:54:56.789Z`, always with milliseconds. Years 0000 to 9999.
+///
+/// Rows of a body mostly are of one day, whose date is worked out once.
+struct TimeText {
+  /// Days since 1970-01-01.
+  private var day = Int64.min
+  private var date: (year: Int64, month: Int64, day: Int64) = (0, 0, 0)
 
+  /// 24 bytes.
+  mutating func write(unixMilliseconds: Int64, to text: inout TextCursor) {
+    let days = CalendarText.floorDivide(unixMilliseconds, 86_400_000)
+    let rest = UInt64(unixMilliseconds - days * 86_400_000)
+    if days != day {
+      date = CalendarText.date(daysSince1970: days)
+      day = days
+    }
+    func put(_ value: UInt64, _ width: Int, then end: UInt8) {
+      text.digits(value, count: width)
+      text.byte(end)
+    }
+    put(date.year.magnitude, 4, then: UInt8(ascii: "-"))
+    put(date.month.magnitude, 2, then: UInt8(ascii: "-"))
+    put(date.day.magnitude, 2, then: UInt8(ascii: "T"))
+    put(rest / 3_600_000, 2, then: UInt8(ascii: ":"))
+    put(rest / 60_000 % 60, 2, then: UInt8(ascii: ":"))
+    put(rest / 1_000 % 60, 2, then: UInt8(ascii: "."))
+    put(rest % 1_000, 3, then: UInt8(ascii: "Z"))
+  }
+}
+
+/// Instants as text: dates of bodies, HTTP dates of replies. Proleptic Gregorian calendar, UTC.
+enum CalendarText {
   /// Unix seconds of an HTTP date in any of its three forms (RFC 9110, section 5.6.7); nil for anything else.
   static func unixSeconds(httpDate text: String) -> Int64? {
     let months = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"]
@@ -72,7 +77,7 @@ enum CalendarText {
     return (yearOfEra + era * 400 + (month <= 2 ? 1 : 0), month, dayOfYear - (153 * monthFromMarch + 2) / 5 + 1)
   }
 
-  private static func floorDivide(_ value: Int64, _ by: Int64) -> Int64 {
+  static func floorDivide(_ value: Int64, _ by: Int64) -> Int64 {
     value >= 0 ? value / by : -((-value + by - 1) / by)
   }
 }

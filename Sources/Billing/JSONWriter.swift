@@ -3,7 +3,7 @@ internal import Metering
 /// JSON (RFC 8259) written straight into bytes, for the bodies of batches.
 struct JSONWriter {
   private(set) var bytes: [UInt8] = []
-  private static let digits = Array("0123456789abcdef".utf8)
+  private var time = TimeText()
 
   init(reserving capacity: Int = 0) { bytes.reserveCapacity(capacity) }
 
@@ -12,102 +12,103 @@ struct JSONWriter {
     text.withUTF8Buffer { bytes.append(contentsOf: $0) }
   }
 
-  mutating func raw(_ text: some Sequence<UInt8>) { bytes.append(contentsOf: text) }
-
-  mutating func number(_ value: Int64) { DecimalDigits.append(value, to: &bytes) }
-
   /// A string of valid UTF-8.
-  mutating func string(_ text: [UInt8]) { text.withUnsafeBufferPointer { string($0) } }
-
   mutating func string(_ text: String) {
     var text = text
-    text.withUTF8 { string($0) }
+    text.withUTF8 { text in write(text.count * 6 + 2) { $0.string(text) } }
   }
 
-  mutating func string(_ text: UnsafeBufferPointer<UInt8>) {
-    bytes.append(UInt8(ascii: "\""))
-    // Up to the next byte that needs an escape all is copied at once; mostly there is none.
-    var start = 0
-    for (place, byte) in text.enumerated() where Self.needsEscape(byte) {
-      bytes.append(contentsOf: text[start..<place])
-      start = place + 1
-      if byte < 0x20 {
-        raw("\\u00")
-        bytes.append(Self.digits[Int(byte >> 4)])
-        bytes.append(Self.digits[Int(byte & 15)])
-      } else {
-        bytes.append(UInt8(ascii: "\\"))
-        bytes.append(byte)
+  /// What `body` writes, of which the greatest number of bytes is known.
+  @inline(__always) private mutating func write(_ most: Int, _ body: (inout TextCursor) -> Void) {
+    bytes.append(addingCapacity: most) { span in
+      span.withUnsafeMutableBufferPointer { room, count in
+        var cursor = TextCursor(room, at: count)
+        body(&cursor)
+        count = room.count - cursor.room
       }
     }
-    bytes.append(contentsOf: text[start...])
-    bytes.append(UInt8(ascii: "\""))
-  }
-
-  private static func needsEscape(_ byte: UInt8) -> Bool {
-    byte < 0x20 || byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "\\")
-  }
-
-  /// The dimensions as one object.
-  private mutating func dimensions(_ dimensions: [RowDimension]) {
-    if dimensions.isEmpty { return }
-    raw(",\"dimensions\":{")
-    for (index, dimension) in dimensions.enumerated() {
-      if index > 0 { raw(",") }
-      string(dimension.name)
-      raw(":")
-      switch dimension.kind {
-      case .string: string(dimension.text)
-      case .number, .boolean: raw(dimension.text.utf8)
-      }
-    }
-    raw("}")
-  }
-
-  private mutating func dimensions(encoded: UnsafeBufferPointer<UInt8>) {
-    if encoded.isEmpty { return }
-    let start = bytes.count
-    var separator: StaticString = ",\"dimensions\":{"
-    let isPlain = NamedDimensions.forEachPlain(in: encoded) { name, value in
-      raw(separator)
-      separator = ","
-      string(name)
-      raw(":")
-      switch value {
-      case .string(let text): string(text)
-      case .number(let text): bytes.append(contentsOf: text)
-      case .boolean(let isTrue): isTrue ? raw("true") : raw("false")
-      }
-    }
-    if isPlain { return raw("}") }
-    bytes.removeSubrange(start...)
-    dimensions(RowDimension.all(in: Array(encoded)))
   }
 
   /// The members of one row, without braces; the same for every body that holds rows.
   mutating func rowMembers(_ row: SinkRow) {
-    // A key has no letter that needs an escape.
-    raw("\"key\":\"")
-    row.appendKey(to: &bytes)
-    raw("\",\"customer\":")
-    row.withBytes { row in
-      string(row.customer)
-      raw(",\"meter\":")
-      string(row.meter)
-      switch row.dimensions {
-      case .encoded(let encoded): dimensions(encoded: encoded)
-      case .made(let made): dimensions(made)
-      }
-      raw(",\"value\":\"")
-      QuantityText.append(row.value, to: &bytes)
-      raw("\",\"timestamp\":\"")
-      CalendarText.appendRFC3339(unixMilliseconds: row.timestampMilliseconds, to: &bytes)
-      raw("\",\"unix_ms\":")
-      number(row.timestampMilliseconds)
-      if row.events > 0 {
-        raw(",\"events\":")
-        number(row.events)
+    var time = time
+    row.withBytes { fields in
+      let names = fields.customer.count + fields.meter.count
+      // Names and punctuation of the members, a quantity of 40 digits, three other numbers, and the time.
+      write(384 + row.keyCount + names * 6 + fields.dimensions.mostJSONBytes) { text in
+        // A key has no letter that needs an escape.
+        text.raw("\"key\":\"")
+        row.writeKey(to: &text)
+        text.raw("\",\"customer\":")
+        text.string(fields.customer)
+        text.raw(",\"meter\":")
+        text.string(fields.meter)
+        fields.dimensions.write(to: &text)
+        text.raw(",\"value\":\"")
+        QuantityText.write(fields.value, to: &text)
+        text.raw("\",\"timestamp\":\"")
+        time.write(unixMilliseconds: fields.timestampMilliseconds, to: &text)
+        text.raw("\",\"unix_ms\":")
+        text.number(fields.timestampMilliseconds)
+        if fields.events > 0 {
+          text.raw(",\"events\":")
+          text.number(fields.events)
+        }
       }
     }
+    self.time = time
+  }
+}
+
+extension SinkRow.Dimensions {
+  /// The greatest number of bytes that ``write(to:)`` takes.
+  fileprivate var mostJSONBytes: Int {
+    switch self {
+    // What stands around a name and a value is three bytes at most here, and six in JSON.
+    case .encoded(let bytes): bytes.count * 6 + 32
+    case .made(let made): made.reduce(32) { $0 + ($1.name.utf8.count + $1.text.utf8.count) * 6 + 8 }
+    }
+  }
+
+  /// The dimensions as one object, with the comma before it; nothing where there are none.
+  fileprivate func write(to text: inout TextCursor) {
+    switch self {
+    case .made(let made): Self.write(made, to: &text)
+    case .encoded(let bytes):
+      if bytes.isEmpty { return }
+      let start = text
+      var separator: StaticString = ",\"dimensions\":{"
+      let isPlain = NamedDimensions.forEachPlain(in: bytes) { name, value in
+        text.raw(separator)
+        separator = ","
+        text.string(name)
+        text.byte(UInt8(ascii: ":"))
+        switch value {
+        case .string(let value): text.string(value)
+        case .number(let value): text.raw(value)
+        case .boolean(let isTrue): isTrue ? text.raw("true") : text.raw("false")
+        }
+      }
+      if isPlain { return text.byte(UInt8(ascii: "}")) }
+      text = start
+      Self.write(RowDimension.all(in: Array(bytes)), to: &text)
+    }
+  }
+
+  private static func write(_ dimensions: [RowDimension], to text: inout TextCursor) {
+    if dimensions.isEmpty { return }
+    text.raw(",\"dimensions\":{")
+    for (index, dimension) in dimensions.enumerated() {
+      if index > 0 { text.byte(UInt8(ascii: ",")) }
+      var name = dimension.name
+      name.withUTF8 { text.string($0) }
+      text.byte(UInt8(ascii: ":"))
+      var value = dimension.text
+      switch dimension.kind {
+      case .string: value.withUTF8 { text.string($0) }
+      case .number, .boolean: value.withUTF8 { text.raw($0) }
+      }
+    }
+    text.byte(UInt8(ascii: "}"))
   }
 }

@@ -178,14 +178,23 @@ private struct RowRecord {
 final class RowSource {
   let partition: PartitionDelivery
   private(set) var rows: SinkRows.Part
-  fileprivate(set) var handles: [DeliveryRow] = []
+  private(set) var handles: [DeliveryRow] = []
   /// Handles that are not gone.
   var live = 0
 
   init(partition: PartitionDelivery, rows: SinkRows.Part) {
     self.partition = partition
     self.rows = rows
-    handles.reserveCapacity(rows.count)
+  }
+
+  /// Takes the handles of all its rows, once: `body` initializes each, in any order.
+  func fill(_ body: (UnsafeMutableBufferPointer<DeliveryRow>) -> Void) {
+    precondition(handles.isEmpty)
+    handles = [DeliveryRow](unsafeUninitializedCapacity: rows.count) { handles, count in
+      body(handles)
+      count = rows.count
+    }
+    live = rows.count
   }
 
   /// Lets go of the bytes of rows that are gone, once they are three quarters.
@@ -217,9 +226,9 @@ final class RowPool {
     }
   }
 
-  /// Adds the next row of the source.
+  /// Makes the `number`th row of the source; ``RowSource/fill(_:)`` has its handle.
   func make(
-    in source: RowSource, order: RowOrder, lane: Lane?, largestBatch: Int
+    in source: RowSource, number: UInt32, order: RowOrder, lane: Lane?, largestBatch: Int
   ) -> DeliveryRow {
     if free.isEmpty { grow() }
     let record = free.removeLast()
@@ -227,7 +236,7 @@ final class RowPool {
     record.pointee.reference = RowReference(claim: order.claim, row: order.row)
     record.pointee.timestampMilliseconds = order.timestampMilliseconds
     record.pointee.notBefore = 0
-    record.pointee.number = UInt32(source.handles.count)
+    record.pointee.number = number
     record.pointee.largestBatch = Int32(clamping: largestBatch)
     record.pointee.stage = .ready
     record.pointee.category = .blocking
@@ -235,10 +244,7 @@ final class RowPool {
     record.pointee.isJudged = false
     record.pointee.source = Unmanaged.passUnretained(source)
     if let lane { record.pointee.lane = lane }
-    let row = DeliveryRow(record: record, generation: record.pointee.generation)
-    source.handles.append(row)
-    source.live += 1
-    return row
+    return DeliveryRow(record: record, generation: record.pointee.generation)
   }
 
   /// The row is gone: its handles are void from here on. Whether it was the last of its source.

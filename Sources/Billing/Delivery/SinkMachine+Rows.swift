@@ -19,35 +19,60 @@ extension SinkMachine {
     partition.add(source, claim: claim)
     partition.count(.blocking, part.count)
     rowCount += part.count
-    var run: [RowHeap<RowOrder>.Entry] = []
-    run.reserveCapacity(part.count)
-    var held: [DeliveryRow] = []
-    let isFresh = part.isFresh
-    for number in 0..<part.count {
-      let lane = contract.isSerialPerCustomerAndMeter ? lane(of: part[number]) : nil
-      let order = RowOrder(
-        timestampMilliseconds: part.timestampMilliseconds(number), partition: partition.number,
-        row: part.reference(number).row, claim: claim)
-      let row = pool.make(in: source, order: order, lane: lane, largestBatch: contract.batch.records)
-      lane?.rows += 1
-      if !isFresh, let doubt = part.doubt(number) {
-        row.doubt = doubt
-        doubtChanged(row)
-        if contract.idempotency.needsQuarantine { held.append(row) }
-      }
-      run.append(.init(key: order, row: row))
-    }
+    let run = makeRows(part, of: claim, in: source)
+    let held = takeDoubts(of: source)
     guard part.count >= DeliveryLimits.sortedRows else {
       for entry in run { oldest.push(entry.row, entry.key) }
       for row in held { hold(row) }
       for entry in run where entry.row.stage == .ready { ready.push(entry.row, entry.key) }
       return
     }
-    RowOrder.sortRowsOfOneClaim(&run)
     oldest.push(sorted: run)
     for row in held { hold(row) }
-    if !held.isEmpty { run.removeAll { $0.row.stage != .ready } }
-    ready.push(sorted: run)
+    ready.push(sorted: held.isEmpty ? run : run.filter { $0.row.stage == .ready })
+  }
+
+  /// The part's rows, in the order in which they will be sent where there are many: then they also lie so in memory, and
+  /// whoever goes through the queue or a batch does not wait for each.
+  private func makeRows(
+    _ part: SinkRows.Part, of claim: UInt64, in source: RowSource
+  ) -> [RowHeap<RowOrder>.Entry] {
+    var places: [RowPlace] = []
+    places.reserveCapacity(part.count)
+    for number in 0..<part.count {
+      let order = RowOrder(
+        timestampMilliseconds: part.timestampMilliseconds(number), partition: source.partition.number,
+        row: part.reference(number).row, claim: claim)
+      places.append(RowPlace(order: order, number: UInt32(number)))
+    }
+    if part.count >= DeliveryLimits.sortedRows { RowPlace.sortRowsOfOneClaim(&places) }
+    var run: [RowHeap<RowOrder>.Entry] = []
+    run.reserveCapacity(part.count)
+    source.fill { handles in
+      for place in places {
+        let number = Int(place.number)
+        let lane = contract.isSerialPerCustomerAndMeter ? lane(of: part[number]) : nil
+        let row = pool.make(
+          in: source, number: place.number, order: place.order, lane: lane, largestBatch: contract.batch.records)
+        lane?.rows += 1
+        handles.initializeElement(at: number, to: row)
+        run.append(.init(key: place.order, row: row))
+      }
+    }
+    return run
+  }
+
+  /// Notes which rows are in doubt; returns those of them that may not be touched yet.
+  private func takeDoubts(of source: RowSource) -> [DeliveryRow] {
+    if source.rows.isFresh { return [] }
+    var held: [DeliveryRow] = []
+    for (number, row) in source.handles.enumerated() {
+      guard let doubt = source.rows.doubt(number) else { continue }
+      row.doubt = doubt
+      doubtChanged(row)
+      if contract.idempotency.needsQuarantine { held.append(row) }
+    }
+    return held
   }
 
   /// The row's bytes. The first time it is asked whether it can be sent at all; nil where it cannot, and that has been

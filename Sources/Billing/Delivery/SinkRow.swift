@@ -261,11 +261,18 @@ public struct SinkRow: Hashable, Sendable {
     }
   }
 
-  /// Appends its key.
-  func appendKey(to bytes: inout [UInt8]) {
+  /// Whether its customer and meter are known to be ASCII, without a look at them.
+  var isASCII: Bool {
+    if case .claimed(let rows, _) = content { rows.isASCII } else { false }
+  }
+
+  /// Writes its key, of ``keyCount`` bytes.
+  func writeKey(to text: inout TextCursor) {
     switch content {
-    case .claimed(let rows, let number): rows.appendKey(number, to: &bytes)
-    case .made(let made): bytes.append(contentsOf: made.key.utf8)
+    case .claimed(let rows, let number): text.raw(count: rows.keyCount(number)) { rows.writeKey(number, to: $0) }
+    case .made(let made):
+      var key = made.key
+      key.withUTF8 { text.raw($0) }
     }
   }
 

@@ -27,7 +27,7 @@ public struct LogAdapter: ProviderAdapter {
   public func bodyBytes(of row: SinkRow) -> Int { 0 }
 
   public func request(for rows: [SinkRow], account: String) -> ProviderRequest {
-    var writer = JSONWriter(reserving: rows.count * 256)
+    var writer = JSONWriter(reserving: rows.count * 256 + 1_024)
     for row in rows {
       writer.raw("{\"sink\":")
       writer.string(name)

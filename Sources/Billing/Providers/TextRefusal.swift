@@ -2,6 +2,7 @@
 enum TextRefusal {
   /// Customer and meter must be UTF-8, and keys plain.
   static func judge(_ row: SinkRow) -> RowRefusal? {
+    if row.isASCII { return nil }
     var refusal: RowRefusal?
     row.withBytes { row in
       if !isText(row.customer) {

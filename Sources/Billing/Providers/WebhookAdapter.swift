@@ -52,7 +52,7 @@ public struct WebhookAdapter: ProviderAdapter {
   }
 
   public func request(for rows: [SinkRow], account: String) -> ProviderRequest {
-    var writer = JSONWriter(reserving: rows.count * 256 + 64)
+    var writer = JSONWriter(reserving: rows.count * 256 + 1_024)
     writer.raw("{\"meterd\":1,\"account\":")
     writer.string(account)
     writer.raw(",\"rows\":[")

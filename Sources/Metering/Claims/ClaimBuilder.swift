@@ -1,98 +1,31 @@
-/// Why a claim could not be built.
-public enum ClaimError: Error, Hashable, Sendable {
-  /// The head's configuration does not name the sink, or names it as retired.
-  case noSuchSink(String)
-  /// No cut is unclaimed, or none up to the wanted one.
-  case nothingToClaim
-  /// The rows of this cut are no longer in memory: read them again (``CutRecall``).
-  case rowsMissing(cut: UInt64)
-  /// The rows of a cut cannot be decoded. (The fold has decoded them before: this is memory gone wrong.)
-  case damagedRows(cut: UInt64, LedgerCodecError)
-  /// A sum does not fit in 128 bits.
-  case overflow(customer: [UInt8], meter: [UInt8])
-  /// More rows than a claim can number.
-  case tooManyRows
-}
-
-/// What a claim says, before it is put into records.
-public struct ClaimContent: Hashable, Sendable {
-  /// Ordered by customer, meter, slot, dimensions.
-  public var rows: [ClaimRow]
-  /// Ordered by customer, meter.
-  public var carries: [CarryChange]
-  public var skipped: Quantity
-}
-
 /// Merges the rows of cuts into one claim for one sink: routed, mapped to the provider's names, and fitted to what its
 /// contract takes. The same cuts, rules, carry and customer map give the same claim, byte for byte.
 ///
 /// Lifecycle: one `init`, ``add(cut:payloads:features:map:)`` for each cut in order, one ``finish()``.
 public struct ClaimBuilder {
-  private struct Key: Equatable {
-    var customer: Int32
-    var meter: Int32
-    var dimensions: Int32
-    var slot: Int64
-  }
-
-  private struct Merged {
-    var key: Key
-    var quantity: Quantity
-    var greatestTime: Int64
-    var events: Int64
-  }
-
-  /// Where a merged row stands among all.
-  private struct Order {
-    /// The ranks of customer and meter.
-    var names: UInt64
-    var slot: Int64
-    var dimensions: Int32
-    var place: UInt32
-
-    init(customer: Int32, meter: Int32, slot: Int64, dimensions: Int32, place: UInt32) {
-      names = UInt64(UInt32(bitPattern: customer)) << 32 | UInt64(UInt32(bitPattern: meter))
-      self.slot = slot
-      self.dimensions = dimensions
-      self.place = place
-    }
-
-    static func precedes(_ left: Order, _ right: Order) -> Bool {
-      if left.names != right.names { return left.names < right.names }
-      if left.slot != right.slot { return left.slot < right.slot }
-      return left.dimensions < right.dimensions
-    }
-  }
-
-  private struct Customer: Hashable {
+  struct Customer: Hashable {
     var bytes: [UInt8]
     var isUnmapped: Bool
   }
 
-  private let rules: SinkRules
-  private let carry: [CarryKey: Quantity]
+  let rules: SinkRules
+  let carry: [CarryKey: Quantity]
   private let featureNames: [[UInt8]: [UInt8]]
-  private var customers: [Customer] = []
+  private(set) var customers: [Customer] = []
   /// The index of each customer; empty as long as ``isPlain``.
   private var customerIndices: [Customer: Int32] = [:]
-  private var meters = Interned<[UInt8]>()
-  private var dimensions = Interned<[UInt8]>()
+  private(set) var meters = Interned<[UInt8]>()
+  private(set) var dimensions = Interned<[UInt8]>()
   /// The events' customer → its index in `customers`: the map is asked once for each.
   private var targets: [[UInt8]: Int32] = [:]
   /// Whether all customers so far came in ascending order and are their own targets, as they are in a cut whose
   /// customers are not mapped: then neither table of them is needed.
-  private var isPlain = true
-  private var merged: [Merged] = []
-  /// Whether rows are looked up in `slots`. One cut's rows differ already, unless customers or features of it meet in one
-  /// target or meter; rows are only looked up from the first such meeting, or the second cut, on.
-  private var isHashed = false
+  private(set) var isPlain = true
+  private(set) var merged = MergedRows()
   private var hasCut = false
   /// Which feature and dimensions of the cut a (meter, dimensions) stands for.
   private var sources: [UInt64: (feature: [UInt8], dimensions: [UInt8])] = [:]
-  private var isTooLong = false
-  /// An open-addressing table over `merged`, a power of two of slots: the place of a key plus 1; 0 is free.
-  private var slots: [UInt32] = []
-  private var skipped = Quantity.zero
+  private(set) var skipped = Quantity.zero
 
   /// - Parameter carry: what is carried for the sink, by the provider's names.
   public init(rules: SinkRules, carry: [CarryKey: Quantity]) {
@@ -118,7 +51,7 @@ public struct ClaimBuilder {
     var overflow: (customer: [UInt8], feature: [UInt8])?
     var isNameless = false
     let dimensionNames = Self.dimensionNames(features)
-    if hasCut, !isHashed { hashRows() }
+    if hasCut { hashRows() }
     hasCut = true
     for payload in payloads {
       // What the ordinals of this payload stand for here; -1: not routed to this sink.
@@ -132,7 +65,7 @@ public struct ClaimBuilder {
             if dimensions == nil { isNameless = true }
             let routed: (meter: Int32, dimensions: Int32) = dimensions.map { route(names.feature, $0) } ?? (-1, 0)
             series.append(routed)
-            if !isHashed, routed.meter >= 0 { noteSource(routed, names.feature, names.dimensions) }
+            if !merged.isHashed, routed.meter >= 0 { noteSource(routed, names.feature, names.dimensions) }
           }
           let (meter, dimension) = series[names.seriesIndex]
           if meter < 0 {
@@ -147,8 +80,9 @@ public struct ClaimBuilder {
             customerOrdinal = names.customerOrdinal
             customer = target(of: names.customer, map)
           }
-          let key = Key(customer: customer, meter: meter, dimensions: dimension, slot: row.slotStartMilliseconds)
-          if !merge(row, into: key) { overflow = (names.customer, names.feature) }
+          let key = MergedRows.Key(
+            customer: customer, meter: meter, dimensions: dimension, slot: row.slotStartMilliseconds)
+          if !merged.add(row, to: key) { overflow = (names.customer, names.feature) }
         }
       } catch {
         throw .damagedRows(cut: number, error)
@@ -215,7 +149,7 @@ public struct ClaimBuilder {
     let target = Customer(bytes: mapped ?? customer, isUnmapped: mapped == nil)
     let index: Int32
     if let known = customerIndices[target] {
-      if !isHashed { hashRows() }
+      hashRows()
       index = known
     } else {
       index = Int32(customers.count)
@@ -226,162 +160,9 @@ public struct ClaimBuilder {
     return index
   }
 
-  private static func precedes(_ left: [UInt8], _ right: [UInt8]) -> Bool {
-    left.withUnsafeBufferPointer { left in
-      right.withUnsafeBufferPointer { right in
-        let count = min(left.count, right.count)
-        var at = 0
-        while at < count, left[at] == right[at] { at += 1 }
-        return at < count ? left[at] < right[at] : left.count < right.count
-      }
-    }
-  }
-
-  private mutating func merge(_ row: CutNumbers, into key: Key) -> Bool {
-    guard isHashed else { return append(row, key) }
-    if merged.count * 2 >= slots.count { growSlots() }
-    var slot = Self.slot(of: key, mask: slots.count - 1)
-    while slots[slot] != 0 {
-      let place = Int(slots[slot]) - 1
-      if merged[place].key == key {
-        guard let sum = merged[place].quantity.adding(row.quantity) else { return false }
-        merged[place].quantity = sum
-        merged[place].greatestTime = max(merged[place].greatestTime, row.greatestTimeMilliseconds)
-        merged[place].events &+= row.events
-        return true
-      }
-      slot = (slot + 1) & (slots.count - 1)
-    }
-    _ = append(row, key)
-    slots[slot] = UInt32(merged.count)
-    return true
-  }
-
-  private mutating func append(_ row: CutNumbers, _ key: Key) -> Bool {
-    guard merged.count < Int(UInt32.max) else {
-      isTooLong = true
-      return true
-    }
-    merged.append(
-      Merged(key: key, quantity: row.quantity, greatestTime: row.greatestTimeMilliseconds, events: row.events))
-    return true
-  }
-
+  /// From here on rows may meet in one key.
   private mutating func hashRows() {
-    isHashed = true
+    merged.hash()
     sources = [:]
-    var count = 1 << 10
-    while count < merged.count * 4 { count *= 2 }
-    fillSlots(count)
   }
-
-  /// The keys are our own small numbers and a time slot: nobody can choose them so that they meet.
-  private static func slot(of key: Key, mask: Int) -> Int {
-    var mixed = UInt64(UInt32(bitPattern: key.customer)) << 32 | UInt64(UInt32(bitPattern: key.meter))
-    mixed ^= UInt64(bitPattern: key.slot) &* 0x9e37_79b9_7f4a_7c15
-    mixed = (mixed ^ (mixed >> 32)) &* 0xd6e8_feb8_6659_fd93
-    mixed ^= UInt64(UInt32(bitPattern: key.dimensions)) &* 0xa076_1d64_78bd_642f
-    mixed = (mixed ^ (mixed >> 29)) &* 0xd6e8_feb8_6659_fd93
-    return Int(truncatingIfNeeded: mixed >> 32) & mask
-  }
-
-  private mutating func growSlots() { fillSlots(slots.count * 4) }
-
-  private mutating func fillSlots(_ count: Int) {
-    slots = [UInt32](repeating: 0, count: count)
-    for place in merged.indices {
-      var slot = Self.slot(of: merged[place].key, mask: slots.count - 1)
-      while slots[slot] != 0 { slot = (slot + 1) & (slots.count - 1) }
-      slots[slot] = UInt32(place + 1)
-    }
-  }
-
-  /// The claim of all that was added.
-  public consuming func finish() throws(ClaimError) -> ClaimContent {
-    guard !isTooLong else { throw .tooManyRows }
-    let customerRank =
-      isPlain
-      ? (0..<Int32(customers.count)).map { $0 }
-      : ranks(of: customers) { left, right in
-        left.bytes == right.bytes ? !left.isUnmapped && right.isUnmapped : Self.precedes(left.bytes, right.bytes)
-      }
-    let meterRank = ranks(of: meters.values, by: Self.precedes)
-    let dimensionRank = ranks(of: dimensions.values, by: Self.precedes)
-    var order: [Order] = []
-    order.reserveCapacity(merged.count)
-    for (place, row) in merged.enumerated() {
-      order.append(
-        Order(
-          customer: customerRank[Int(row.key.customer)], meter: meterRank[Int(row.key.meter)], slot: row.key.slot,
-          dimensions: dimensionRank[Int(row.key.dimensions)], place: UInt32(place)))
-    }
-    // One cut's rows are mostly in order already.
-    if zip(order, order.dropFirst()).contains(where: { Order.precedes($1, $0) }) { order.sort(by: Order.precedes) }
-    var content = ClaimContent(rows: [], carries: [], skipped: skipped)
-    content.rows.reserveCapacity(order.count)
-    var start = 0
-    while start < order.count {
-      var end = start + 1
-      while end < order.count, order[end].names == order[start].names { end += 1 }
-      try fit(order[start..<end], into: &content)
-      start = end
-    }
-    return content
-  }
-
-  /// The carry rule, for the rows of one (customer, meter) in slot order: each sends the part of (carry + row) that the
-  /// contract takes, and passes the rest on. An unmapped customer's rows stay as they are.
-  private func fit(_ group: ArraySlice<Order>, into content: inout ClaimContent) throws(ClaimError) {
-    guard let first = group.first.map({ merged[Int($0.place)] }) else { return }
-    let customer = customers[Int(first.key.customer)]
-    let meter = meters.values[Int(first.key.meter)]
-    let carriedIn =
-      customer.isUnmapped ? .zero : carry[CarryKey(customer: customer.bytes, meter: meter)] ?? .zero
-    var carried = carriedIn
-    for place in group {
-      let row = merged[Int(place.place)]
-      var value = row.quantity
-      if !customer.isUnmapped {
-        guard let total = carried.adding(row.quantity) else {
-          throw .overflow(customer: customer.bytes, meter: meter)
-        }
-        value = rules.rowRules.part(of: total)
-        carried = Quantity(units: total.units - value.units)
-      }
-      content.rows.append(
-        ClaimRow(
-          customer: customer.bytes, meter: meter,
-          dimensions: dimensions.values[Int(row.key.dimensions)], value: value,
-          timestampMilliseconds: row.greatestTime, events: row.events,
-          isUnmapped: customer.isUnmapped))
-    }
-    if carriedIn != .zero || carried != .zero {
-      content.carries.append(
-        CarryChange(
-          customer: customer.bytes, meter: meter, carriedIn: carriedIn, carriedOut: carried))
-    }
-  }
-}
-
-/// Values as small numbers, in the order of their first appearance.
-private struct Interned<Value: Hashable> {
-  private(set) var values: [Value] = []
-  private var indices: [Value: Int32] = [:]
-
-  mutating func index(of value: Value) -> Int32 {
-    if let known = indices[value] { return known }
-    let index = Int32(values.count)
-    indices[value] = index
-    values.append(value)
-    return index
-  }
-}
-
-/// The place of each value in sorted order, by its number.
-private func ranks<Value>(of values: [Value], by precedes: (Value, Value) -> Bool) -> [Int32] {
-  var ranks = [Int32](repeating: 0, count: values.count)
-  for (rank, index) in values.indices.sorted(by: { precedes(values[$0], values[$1]) }).enumerated() {
-    ranks[index] = Int32(rank)
-  }
-  return ranks
 }

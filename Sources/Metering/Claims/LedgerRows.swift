@@ -107,13 +107,20 @@ public final class ClaimRows: Sendable {
   /// The idempotency key of the `number`th row.
   public func key(_ number: Int) -> String { IdempotencyKey.text(prefix: keyPrefix, row: index(number)) }
 
-  /// Appends the idempotency key of the `number`th row, ASCII.
-  public func appendKey(_ number: Int, to bytes: inout [UInt8]) {
-    IdempotencyKey.append(prefix: keyPrefix, row: index(number), to: &bytes)
+  /// Writes the idempotency key of the `number`th row, ASCII, to where there is room for its ``keyCount(_:)`` bytes.
+  public func writeKey(_ number: Int, to bytes: UnsafeMutablePointer<UInt8>) {
+    keyPrefix.withUnsafeBufferPointer { prefix in
+      guard let base = prefix.baseAddress else { return }
+      bytes.initialize(from: base, count: prefix.count)
+    }
+    IdempotencyKey.write(row: index(number), to: bytes + keyPrefix.count)
   }
 
   /// The bytes of that key.
   public func keyCount(_ number: Int) -> Int { keyPrefix.count + IdempotencyKey.digits(of: index(number)) }
+
+  /// Whether all customers and meters of the claim are known to be ASCII.
+  public var isASCII: Bool { arena.isASCII && remapped.isEmpty }
 
   /// Calls `body` with the `number`th row, where it lies.
   public func withBytes(_ number: Int, _ body: (ClaimRowBytes) -> Void) {

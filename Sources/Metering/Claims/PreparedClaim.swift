@@ -10,14 +10,12 @@ public struct PreparedClaim: Hashable, Sendable {
   /// The chunks and the SEAL.
   public func records(nonce: UInt64, firstSequence: UInt64) -> RecordSet {
     RecordSet(
-      kind: .claim, payloads: ClaimChunk.payloads(rows: content.rows, carries: content.carries),
-      nonce: nonce,
-      firstSequence: firstSequence
+      kind: .claim, payloads: content.payloads, nonce: nonce, firstSequence: firstSequence
     ) { summary in
       .claim(
         ClaimSeal(
           summary: summary, sink: sink, number: number, firstCut: firstCut, lastCut: lastCut,
-          configuration: configuration, rows: UInt32(content.rows.count), skipped: content.skipped))
+          configuration: configuration, rows: UInt32(content.rowCount), skipped: content.skipped))
     }
   }
 }

@@ -43,7 +43,7 @@ public enum CutBuilder {
     firstSequence: UInt64
   ) -> RecordSet {
     RecordSet(
-      kind: .cut, payloads: CutChunk.payloads(of: frozen.rows), nonce: nonce,
+      kind: .cut, payloads: frozen.payloads, nonce: nonce,
       firstSequence: firstSequence
     ) { summary in
       .cut(
@@ -51,7 +51,7 @@ public enum CutBuilder {
           summary: summary, number: number, from: frozen.from, to: frozen.to,
           clockMilliseconds: frozen.clockAtEnd,
           configuration: configuration, indexFromOffset: indexFromOffset, counters: frozen.counters,
-          lastRecord: lastRecord, isAcceptedLoss: isAcceptedLoss, rows: UInt32(frozen.rows.count)))
+          lastRecord: lastRecord, isAcceptedLoss: isAcceptedLoss, rows: UInt32(frozen.rowCount)))
     }
   }
 }

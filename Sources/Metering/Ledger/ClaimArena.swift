@@ -31,6 +31,8 @@ public final class ClaimArena: Sendable {
   let values: [Quantity]
   /// Whether a row's place is its index: no row before it is missing.
   let isDense: Bool
+  /// Whether all customers and meters are: then nobody has to ask whether they are valid UTF-8.
+  let isASCII: Bool
   fileprivate let bytes: [UInt8]
   fileprivate let series: [Series]
   private let spans: [Span]
@@ -41,6 +43,7 @@ public final class ClaimArena: Sendable {
     self.values = values
     // Indices ascend.
     isDense = entries.last.map { Int($0.index) == entries.count - 1 } ?? true
+    isASCII = Self.isASCII(bytes) && series.allSatisfy { Self.isASCII($0.meter) }
     self.bytes = bytes
     self.series = series
     var seriesBytes: [UInt8] = []
@@ -51,6 +54,10 @@ public final class ClaimArena: Sendable {
       return Span(meter: start, dimensions: start + $0.meter.count, end: seriesBytes.count)
     }
     self.seriesBytes = seriesBytes
+  }
+
+  private static func isASCII(_ bytes: [UInt8]) -> Bool {
+    bytes.withUnsafeBufferPointer { $0.reduce(0 as UInt8, |) < 0x80 }
   }
 
   /// Calls `body` with the row of that place, as it lies here.
@@ -68,6 +75,18 @@ public final class ClaimArena: Sendable {
             value: value, timestampMilliseconds: entry.timestampMilliseconds, events: entry.events))
       }
     }
+  }
+
+  /// The place of the row of that index; nil where there is none.
+  func place(of index: UInt32) -> Int? {
+    var low = 0
+    var high = entries.count
+    while low < high {
+      let middle = (low &+ high) / 2
+      if entries[middle].index == index { return middle }
+      if entries[middle].index < index { low = middle + 1 } else { high = middle }
+    }
+    return nil
   }
 
   /// The row of that place.

@@ -51,10 +51,7 @@ public struct ClaimChunk: Hashable, Sendable {
         carried = ByteWriter()
         carryCount = 0
       }
-      carried.string(carry.customer)
-      carried.string(carry.meter)
-      carried.quantity(carry.carriedIn)
-      carried.quantity(carry.carriedOut)
+      carry.write(to: &carried)
       carryCount += 1
     }
     if chunk.count + carryCount > 0 { payloads.append(close(&chunk, carries: carryCount, carried.bytes)) }
@@ -87,5 +84,14 @@ extension ClaimRow {
     stream.time(timestampMilliseconds, into: &writer)
     writer.quantity(value)
     writer.signed(events)
+  }
+}
+
+extension CarryChange {
+  func write(to writer: inout ByteWriter) {
+    writer.string(customer)
+    writer.string(meter)
+    writer.quantity(carriedIn)
+    writer.quantity(carriedOut)
   }
 }

@@ -33,28 +33,23 @@ public enum IdempotencyKey {
 
   /// The key of a row of the claim whose keys begin so.
   static func text(prefix: [UInt8], row: UInt32) -> String {
-    // At most seven digits of five bits each.
-    String(unsafeUninitializedCapacity: prefix.count + 7) { text in
+    String(unsafeUninitializedCapacity: prefix.count + digits(of: row)) { text in
       _ = text.initialize(from: prefix)
-      var end = prefix.count
-      var shift: UInt32 = 30
-      while shift > 0, row >> shift == 0 { shift -= 5 }
-      while true {
-        text.initializeElement(at: end, to: alphabet[Int(row >> shift & 31)])
-        end += 1
-        if shift == 0 { return end }
-        shift -= 5
-      }
+      if let base = text.baseAddress { write(row: row, to: base + prefix.count) }
+      return prefix.count + digits(of: row)
     }
   }
 
   /// How many digits a row's number takes.
   static func digits(of row: UInt32) -> Int { row == 0 ? 1 : (36 - row.leadingZeroBitCount) / 5 }
 
-  /// The same key behind what `text` holds already.
-  static func append(prefix: [UInt8], row: UInt32, to text: inout [UInt8]) {
-    text.append(contentsOf: prefix)
-    digits(UInt64(row), into: &text)
+  /// A key's last field, to where there is room for the digits of the row's number.
+  static func write(row: UInt32, to text: UnsafeMutablePointer<UInt8>) {
+    let count = digits(of: row)
+    for place in 0..<count {
+      let value = UInt8(truncatingIfNeeded: row >> UInt32(5 * (count - 1 - place)) & 31)
+      (text + place).initialize(to: value < 10 ? UInt8(ascii: "0") + value : UInt8(ascii: "a") + value - 10)
+    }
   }
 
   private static let dot = UInt8(ascii: ".")

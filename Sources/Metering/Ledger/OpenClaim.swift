@@ -111,7 +111,16 @@ public struct OpenClaim: Hashable, Sendable {
     }
   }
 
-  func position(of index: UInt32) -> Int? { Changes(arena: arena, marks: marks, remapped: [:]).position(of: index) }
+  func position(of index: UInt32) -> Int? { Self.position(of: index, arena, marks) }
+
+  /// Where the row of that index is, unless it is settled.
+  @inline(__always) fileprivate static func position(
+    of index: UInt32, _ arena: ClaimArena, _ marks: [UInt32]
+  ) -> Int? {
+    // Mostly nothing has been compacted: then the index is the place.
+    guard let place = arena.isDense ? Int(index) : arena.place(of: index) else { return nil }
+    return place < marks.count && marks[place] != settledMark ? place : nil
+  }
 
   func value(at position: Int) -> Quantity {
     let value = arena.values[position]
@@ -157,25 +166,7 @@ public struct OpenClaim: Hashable, Sendable {
     fileprivate var settled = 0
 
     /// Where the row of that index is, unless it is settled.
-    @inline(__always) func position(of index: UInt32) -> Int? {
-      // Mostly nothing has been compacted: then the index is the place.
-      if arena.isDense {
-        return Int(index) < marks.count && marks[Int(index)] != OpenClaim.settledMark ? Int(index) : nil
-      }
-      return search(index)
-    }
-
-    private func search(_ index: UInt32) -> Int? {
-      let entries = arena.entries
-      var low = 0
-      var high = entries.count
-      while low < high {
-        let middle = (low &+ high) / 2
-        if entries[middle].index == index { return marks[middle] == OpenClaim.settledMark ? nil : middle }
-        if entries[middle].index < index { low = middle + 1 } else { high = middle }
-      }
-      return nil
-    }
+    @inline(__always) func position(of index: UInt32) -> Int? { OpenClaim.position(of: index, arena, marks) }
 
     @inline(__always) func value(at position: Int) -> Quantity {
       let value = arena.values[position]

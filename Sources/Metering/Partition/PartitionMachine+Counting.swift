@@ -110,7 +110,7 @@ extension PartitionMachine {
     pendingCut = nil
     indexFromOffset = nil
     isWaitingForCut = needsSealAfterCut
-    emit(.report(.cut(number: number, from: pending.frozen.from, to: head.offset, rows: pending.frozen.rows.count)))
+    emit(.report(.cut(number: number, from: pending.frozen.from, to: head.offset, rows: pending.frozen.rowCount)))
     counter?.setCap(head.capMilliseconds)
     commits.headMoved()
     emitLedgerTime(appendedAt: pending.appendedAt)

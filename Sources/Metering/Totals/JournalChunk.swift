@@ -110,14 +110,14 @@ package struct JournalStrings: Sendable {
 package enum JournalRow {
   package static let words = 7
 
-  package static func append(_ row: borrowing OpenTotal, to words: inout [UInt64]) {
-    words.append(UInt64(row.customer) | UInt64(row.feature) << 32)
-    words.append(UInt64(row.dimensions))
-    words.append(UInt64(bitPattern: row.slotStart))
-    words.append(UInt64(bitPattern: row.events))
-    words.append(UInt64(truncatingIfNeeded: row.units))
-    words.append(UInt64(truncatingIfNeeded: row.units >> 64))
-    words.append(UInt64(bitPattern: row.greatestTime))
+  package static func write(_ row: borrowing OpenTotal, to words: UnsafeMutableBufferPointer<UInt64>, at place: Int) {
+    words.initializeElement(at: place, to: UInt64(row.customer) | UInt64(row.feature) << 32)
+    words.initializeElement(at: place + 1, to: UInt64(row.dimensions))
+    words.initializeElement(at: place + 2, to: UInt64(bitPattern: row.slotStart))
+    words.initializeElement(at: place + 3, to: UInt64(bitPattern: row.events))
+    words.initializeElement(at: place + 4, to: UInt64(truncatingIfNeeded: row.units))
+    words.initializeElement(at: place + 5, to: UInt64(truncatingIfNeeded: row.units >> 64))
+    words.initializeElement(at: place + 6, to: UInt64(bitPattern: row.greatestTime))
   }
 
   package static func row(_ word: (Int) -> UInt64) -> OpenTotal {

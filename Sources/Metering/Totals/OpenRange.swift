@@ -1,5 +1,3 @@
-private import Glibc
-
 /// The rows being counted into, since the last cut: interners and rows of one offset range.
 ///
 /// Interners belong to the range, so a day of distinct customers does not stay in memory, and a journal chunk needs no
@@ -30,9 +28,12 @@ package struct OpenRange: ~Copyable {
 
   /// What changed since the last call, for the journal.
   package mutating func takeChanges() -> (rows: [UInt64], strings: JournalStrings) {
-    var words: [UInt64] = []
-    words.reserveCapacity(rows.dirtyRows * JournalRow.words)
-    rows.takeDirty { JournalRow.append($0, to: &words) }
+    let words = [UInt64](unsafeUninitializedCapacity: rows.dirtyRows * JournalRow.words) { words, count in
+      rows.takeDirty { row in
+        JournalRow.write(row, to: words, at: count)
+        count += JournalRow.words
+      }
+    }
     var strings = JournalStrings()
     strings.customers = customers.count - journaled.customers
     strings.features = features.count - journaled.features
@@ -74,82 +75,5 @@ package struct OpenRange: ~Copyable {
     }
     guard isConsistent else { throw .inconsistent }
     rows.takeDirty { _ in }
-  }
-
-  /// The rows in canonical order.
-  ///
-  /// Each distinct string is ranked once. Rows are dealt out by their customers' ranks, sorted by integers within each
-  /// customer, and share their strings' bytes.
-  package func canonicalRows() -> [CutRow] {
-    let (customerRanks, customerBytes) = Self.ranks(customers)
-    let (featureRanks, featureBytes) = Self.ranks(features)
-    let (dimensionRanks, dimensionBytes) = Self.ranks(dimensions)
-    // Where the rows of each customer begin, by rank.
-    var starts = [Int](repeating: 0, count: customers.count + 1)
-    rows.forEach { starts[Int(customerRanks[Int($0.customer)]) + 1] += 1 }
-    for rank in 0..<customers.count { starts[rank + 1] += starts[rank] }
-    var next = starts
-    let order = [RowKey](unsafeUninitializedCapacity: rows.count) { keys, count in
-      rows.forEachPlace { place, row in
-        let rank = Int(customerRanks[Int(row.customer)])
-        let key = RowKey(
-          names: UInt64(featureRanks[Int(row.feature)]) << 32 | UInt64(dimensionRanks[Int(row.dimensions)]),
-          slotStart: row.slotStart, place: place)
-        keys.initializeElement(at: next[rank], to: key)
-        next[rank] += 1
-      }
-      for rank in 0..<customers.count where starts[rank + 1] - starts[rank] > 1 {
-        keys[starts[rank]..<starts[rank + 1]].sort(by: RowKey.precedes)
-      }
-      count = rows.count
-    }
-    return [CutRow](unsafeUninitializedCapacity: rows.count) { cut, count in
-      for (index, key) in order.enumerated() {
-        rows.withRow(at: key.place) { row in
-          cut.initializeElement(
-            at: index,
-            to: CutRow(
-              customer: customerBytes[Int(row.customer)], feature: featureBytes[Int(row.feature)],
-              dimensions: dimensionBytes[Int(row.dimensions)], slotStartMilliseconds: row.slotStart,
-              greatestTimeMilliseconds: row.greatestTime, quantity: Quantity(units: row.units), events: row.events))
-        }
-      }
-      count = order.count
-    }
-  }
-
-  /// What tells the rows of one customer apart, and where the row is.
-  private struct RowKey {
-    var names: UInt64
-    var slotStart: Int64
-    var place: Int
-
-    static func precedes(_ left: RowKey, _ right: RowKey) -> Bool {
-      left.names != right.names ? left.names < right.names : left.slotStart < right.slotStart
-    }
-  }
-
-  /// The rank of each number's string among all, and its bytes.
-  private static func ranks(_ strings: borrowing Interner) -> (ranks: [UInt32], bytes: [[UInt8]]) {
-    var bytes: [[UInt8]] = []
-    bytes.reserveCapacity(strings.count)
-    var numbers: [(number: Int, slice: UnsafeRawBufferPointer)] = []
-    numbers.reserveCapacity(strings.count)
-    for number in 0..<strings.count {
-      // The slices stay valid: nothing is interned meanwhile.
-      let slice = strings.bytes(of: UInt32(number))
-      bytes.append([UInt8](slice))
-      numbers.append((number, slice))
-    }
-    numbers.sort { left, right in precedes(left.slice, right.slice) }
-    var ranks = [UInt32](repeating: 0, count: strings.count)
-    for (rank, entry) in numbers.enumerated() { ranks[entry.number] = UInt32(rank) }
-    return (ranks, bytes)
-  }
-
-  private static func precedes(_ left: UnsafeRawBufferPointer, _ right: UnsafeRawBufferPointer) -> Bool {
-    guard let a = left.baseAddress, let b = right.baseAddress else { return left.count < right.count }
-    let order = memcmp(a, b, min(left.count, right.count))
-    return order != 0 ? order < 0 : left.count < right.count
   }
 }

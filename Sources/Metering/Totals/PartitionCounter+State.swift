@@ -10,7 +10,8 @@ extension PartitionCounter {
     // A chunk never spans a cut: state can be cut back to any own head by dropping the chunks after it.
     endChunk()
     let frozen = FrozenRange(
-      from: range.from, to: b, rows: range.canonicalRows(), counters: range.counters, clockAtEnd: clockMilliseconds)
+      from: range.from, to: b, payloads: range.canonicalPayloads(), rowCount: range.rows.count,
+      counters: range.counters, clockAtEnd: clockMilliseconds)
     range = OpenRange(from: b, after: range)
     return frozen
   }
@@ -99,7 +100,8 @@ extension PartitionCounter {
       guard chunk.rangeFrom == chunk.from else { throw .inconsistent }
       if range.from < chunk.from {
         frozen = FrozenRange(
-          from: range.from, to: chunk.from, rows: range.canonicalRows(), counters: range.counters,
+          from: range.from, to: chunk.from, payloads: range.canonicalPayloads(), rowCount: range.rows.count,
+          counters: range.counters,
           clockAtEnd: clockMilliseconds)
       }
       range = OpenRange(from: chunk.rangeFrom)

@@ -179,6 +179,9 @@ package struct RowTable: ~Copyable {
     for index in 0..<capacity where slots[index].generation != 0 { body(index, slots[index]) }
   }
 
+  /// Asks for the row at a place, which will be read soon.
+  @inline(__always) package func prefetch(place: Int) { meterd_prefetch_read(slots + place) }
+
   /// The row at a place; valid until the table changes.
   @inline(__always) package func withRow(at place: Int, _ body: (borrowing OpenTotal) -> Void) {
     precondition(place >= 0 && place < capacity)

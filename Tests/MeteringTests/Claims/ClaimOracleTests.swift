@@ -134,6 +134,8 @@ struct ClaimOracleTests {
         #expect(claim.content.rows == oracle.rows)
         #expect(claim.content.carries == oracle.carries)
         #expect(claim.content.skipped.units == oracle.skipped)
+        // The same bytes as of rows that are put together.
+        #expect(claim.content.payloads == ClaimChunk.payloads(rows: oracle.rows, carries: oracle.carries))
         for row in claim.content.rows where !row.isUnmapped {
           #expect(row.value.units % rules.rowRules.stepUnits == 0)
           #expect(rules.rowRules.allowsNegative || row.value.units >= 0)
@@ -148,5 +150,40 @@ struct ClaimOracleTests {
       }
     }
     #expect(claims > 500)
+  }
+
+  @Test("chunks of any size hold the same rows and carries, byte for byte as of rows that are put together")
+  func chunks() throws {
+    var random = SeededRandom(seed: 7)
+    var carries = 0
+    for _ in 0..<80 {
+      let rules = SinkRules(
+        name: "s", provider: "p", featureNames: random.chance(50) ? ["f0": "m", "f1": "m"] : [:],
+        rowRules: randomRules(&random))
+      let features = Dictionary(
+        uniqueKeysWithValues: (0..<4).map { ("f\($0)", FeatureRule(dimensions: ["big"])) })
+      let carry = (0..<5).reduce(into: [CarryKey: Quantity]()) { carry, number in
+        let key = CarryKey(customer: Array("c\(number)".utf8), meter: Array("f2".utf8))
+        carry[key] = Quantity(units: Int128(number) * 999_999_999)
+      }
+      let cuts = (0..<3).map { _ in CutChunk.payloads(of: randomRows(&random)) }
+      let split = UInt8.random(in: 48..<56, using: &random)
+      func content(limit: Int) throws -> ClaimContent {
+        var builder = ClaimBuilder(rules: rules, carry: carry)
+        for (number, payloads) in cuts.enumerated() {
+          try builder.add(
+            cut: UInt64(number), payloads: payloads, features: features, map: { $0.last == split ? nil : $0 })
+        }
+        return try builder.finish(limit: limit)
+      }
+      let whole = try content(limit: LedgerCodec.chunkLimit)
+      carries += whole.carries.count
+      for limit in [1, 150, 400, 2_000] {
+        let parts = try content(limit: limit)
+        #expect(parts.payloads == ClaimChunk.payloads(rows: whole.rows, carries: whole.carries, limit: limit))
+        #expect(parts.rows == whole.rows && parts.carries == whole.carries && parts.rowCount == whole.rows.count)
+      }
+    }
+    #expect(carries > 100)
   }
 }

@@ -135,15 +135,20 @@ struct LedgerSinkTests {
       let fault = #expect(throws: LedgerFault.self) { try copy.append(set, by: 7) }
       return fault?.reason
     }
-    #expect(try fault { $0.content.rows[0].value = Quantity(units: 6) } == .claimUnbalanced)
+    func content(_ rows: [ClaimRow], _ carries: [CarryChange] = []) -> ClaimContent {
+      ClaimContent(rows: rows, carries: carries, skipped: .zero)
+    }
+    var larger = claim.content.rows
+    larger[0].value = Quantity(units: 6)
+    #expect(try fault { $0.content = content(larger) } == .claimUnbalanced)
     #expect(try fault { $0.content.skipped = Quantity(units: 1) } == .claimUnbalanced)
-    #expect(try fault { $0.content.rows = [] } == .claimUnbalanced)
+    #expect(try fault { $0.content = content([]) } == .claimUnbalanced)
     #expect(try fault { $0.number = 1 } == .setMalformed)
     #expect(try fault { $0.lastCut = 1 } == .setMalformed)
     #expect(try fault { $0.configuration = Digest(high: 0, low: 0) } == .configurationUnknown)
     let carry = CarryChange(
       customer: [1], meter: [1], carriedIn: Quantity(units: 1), carriedOut: Quantity(units: 1))
-    #expect(try fault { $0.content.carries = [carry] } == .carryMismatch)
+    #expect(try fault { $0.content = content(claim.content.rows, [carry]) } == .carryMismatch)
     let set = claim.records(nonce: 7, firstSequence: ledger.nextSequence(7))
     #expect(try ledger.append(set, by: 7) == .claim(sink: "books", number: 0))
     let again = claim.records(nonce: 7, firstSequence: ledger.nextSequence(7))

@@ -106,7 +106,7 @@ struct CounterMeasurement {
       """
       \(Int(events)) events, \(batches.places.last?.count ?? 0) bytes each, \(frozen.counters.duplicate) duplicates
       decode alone \(decode / events) ns, count \(count / events) ns, difference \((count - decode) / events) ns
-      take commit \(commit / events) ns an event, cut of \(frozen.rows.count) rows \(cut) ms
+      take commit \(commit / events) ns an event, cut of \(frozen.rowCount) rows \(cut) ms
       \(counter.dedupMemoryBytes >> 20) MiB for \(counter.dedupKeys) keys
       """)
   }

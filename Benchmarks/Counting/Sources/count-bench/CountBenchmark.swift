@@ -23,7 +23,7 @@ import Metering
           print(
             "  batches of \(batch): read and sight \(text(sight)), the same and add \(text(best.count)); "
               + "take commit \(text(best.commit)); cut \(text(best.cut)), \(text(best.cut * Double(events * Round.partitions) / Double(max(1, best.rows)))) a row "
-              + "(\(best.rows) rows in \(Round.cuts) cuts); quarantined \(best.quarantined)")
+              + "(\(best.rows) rows, \(best.cutBytes) bytes in \(Round.cuts) cuts); quarantined \(best.quarantined)")
         }
       }
     }
@@ -60,6 +60,7 @@ struct Round {
   var commit = 0.0
   var cut = 0.0
   var rows = 0
+  var cutBytes = 0
   var quarantined = 0
 
   private final class Partition {
@@ -94,8 +95,11 @@ struct Round {
       for partition in partitions {
         var begin = ContinuousClock.now
         let frozen = partition.counter.beginRange(at: partition.counter.nextOffset)
+        let records = CutBuilder.records(
+          frozen, number: 0, configuration: Digest(high: 0, low: 0), lastRecord: nil, nonce: 1, firstSequence: 0)
         cut += CountBenchmark.nanoseconds(since: begin)
-        rows += frozen.rows.count
+        cutBytes += records.records.reduce(0) { $0 + $1.count }
+        rows += frozen.rowCount
         begin = .now
         partition.held = partition.counter.takeCommit()
         commit += CountBenchmark.nanoseconds(since: begin)
