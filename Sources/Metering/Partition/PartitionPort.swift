@@ -76,7 +76,7 @@ public struct PartitionSettings: Hashable, Sendable {
   /// A journal commit is due after this time …
   public var commitMilliseconds: Int64 = 1_000
   /// … or after this many records.
-  public var commitRecords: Int64 = 1_000_000
+  public var commitRecords: Int64 = 250_000
   /// A SNAPSHOT is due after this many ledger records …
   public var snapshotRecords: Int64 = 2_000
   /// … or this many ledger bytes since the last one, whichever comes first.
