@@ -151,7 +151,7 @@ log: {{level: warning}}
             found = {"ready_seconds": start["at"] - self.began}
             while "settled" not in found:
                 time.sleep(POLL_SECONDS)
-                at, status = time.monotonic(), self.status()
+                status, at = self.status(), time.monotonic()
                 partitions = status["partitions"]
                 if sum(p["position"] for p in partitions) < self.events:
                     continue

@@ -70,9 +70,10 @@ extension PartitionWorker {
 
   func setProgress(_ text: String) { shown.withLock { $0.progress = text } }
 
+  /// Shows the partition as it is, fifty times a second at most: a look from outside is never much behind.
   func show() {
     let now = Clock.elapsedMilliseconds()
-    guard now - lastShownAt >= 100 else { return }
+    guard now - lastShownAt >= 20 else { return }
     lastShownAt = now
     guard let picture = machine?.picture() else { return }
     let lag = reading?.lag ?? unreadLag(position: picture.position, now: now)
