@@ -40,4 +40,16 @@ import Testing
     group.revoked(from: 0)
     #expect(group.giveUpWaiting() == [])
   }
+
+  @Test("one fencing may be librdkafka's own doing; two in a short time are another process's") func fenced() {
+    var group = GroupJoin()
+    #expect(group.assigned([0, 1], to: 0, of: 1) == [0, 1])
+    #expect(group.fenced(0, now: 1_000_000) == false)
+    #expect(group.joined == [])
+    #expect(group.assigned([0, 1], to: 0, of: 1) == [0, 1])
+    // Members are fenced each for itself, and an old fencing is over.
+    #expect(group.fenced(1, now: 1_003_000) == false)
+    #expect(group.fenced(0, now: 1_060_000) == false)
+    #expect(group.fenced(0, now: 1_065_000) == true)
+  }
 }

@@ -1,4 +1,5 @@
 import Foundation
+import Kafka
 import Testing
 
 extension WholeBinary {
@@ -123,6 +124,42 @@ extension WholeBinary {
           note("the fenced double was not run: the machine permits no user namespace")
         }
         instance.kill()
+      }
+    }
+
+    /// As librdkafka does it to itself: a member that lost its session while the coordinator was away joins under a new id,
+    /// and what it still sends under the old one is answered as a double's.
+    @Test("a member whose name was another's for a moment joins again, and totals are exact") func fencedOnce() throws {
+      let rig = try DaemonRig("fenced")
+      rig.sinks = ["webhook"]
+      let publisher = try UsagePublisher(rig, seed: Surroundings.seed)
+      let instance = try Instance(rig, "one")
+      try rig.run([instance], publisher) {
+        publisher.start()
+        try instance.start()
+        try instance.waitUntilReady()
+        let line = try #require(instance.log.split(separator: "\n").first { $0.contains("kafka.partitions_assigned") })
+        let name = try #require(line.split(separator: " ").first { $0.hasPrefix("client=") }).dropFirst(7)
+        // A static member that is closed leaves nothing behind that would leave the group.
+        let ghost = try GroupMember(
+          group: rig.group, topic: rig.topic, instanceID: String(name), properties: ["bootstrap.servers": rig.servers]
+        ) { _ in }
+        let hasRejoined = try poll(seconds: 40) {
+          try instance.requireAlive("its name was taken")
+          return instance.log.contains("kafka.member_rejoins")
+        }
+        ghost.close()
+        #expect(hasRejoined, "\(instance.explanation())")
+        try instance.waitUntil("every partition counts again") { status in
+          status.partitions.count == Int(DaemonRig.partitions)
+            && status.partitions.allSatisfy { $0.state == "counting" && $0.position > $0.head }
+        }
+        try publisher.stop()
+        try publisher.publishRoundingEvents()
+        try rig.waitUntilExact(publisher.expected, seconds: 60, [instance])
+        try rig.waitUntilConserved(instance)
+        try instance.stopGracefully()
+        #expect(rig.differences(publisher.expected) == [])
       }
     }
 

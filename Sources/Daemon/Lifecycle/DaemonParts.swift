@@ -19,7 +19,14 @@ final class DaemonParts: Sendable {
   private let ledgers: [LedgerLog]
   private let quarantine: QuarantineLog?
   private let observers: ClientObservers
-  private let members = Mutex<[GroupMember]>([])
+  private let members = Mutex(Members())
+  /// One at a time, and none any more once the parts are closed.
+  private let rejoining = DispatchQueue(label: "rejoining")
+
+  private struct Members {
+    var all: [GroupMember] = []
+    var handler: (@Sendable (Int, GroupEvent) -> Void)?
+  }
 
   init(
     settings: DaemonSettings, lock: StorageLock, log: Log, metrics: MeterdMetrics,
@@ -110,30 +117,50 @@ final class DaemonParts: Sendable {
   func join(_ handler: @escaping @Sendable (Int, GroupEvent) -> Void) throws(KafkaError) {
     var made: [GroupMember] = []
     do throws(KafkaError) {
-      for number in 0..<memberCount {
-        made.append(
-          try GroupMember(
-            group: settings.kafka.group, topic: settings.kafka.topic, instanceID: memberName(number),
-            properties: settings.kafka.clientProperties.overridden(by: [
-              "session.timeout.ms": String(MeteringDaemon.sessionMilliseconds),
-              "statistics.interval.ms": String(ClientObservers.statisticsMilliseconds),
-            ]), observer: observers.observer("member-\(number)"), handler: { handler(number, $0) }))
-      }
+      for number in 0..<memberCount { made.append(try makeMember(number, handler)) }
     } catch {
       for member in made { member.close() }
       throw error
     }
-    members.withLock { $0 = made }
+    members.withLock { $0 = Members(all: made, handler: handler) }
     offsets.use(made)
+  }
+
+  /// Joins the group again with a member whose handle is of no more use; later, on a thread of its own.
+  func rejoin(_ number: Int, failed: @escaping @Sendable (KafkaError) -> Void) {
+    rejoining.async { [self] in
+      // Nothing after the parts were closed.
+      guard let handler = members.withLock(\.handler) else { return }
+      members.withLock { $0.all[number] }.close()
+      do throws(KafkaError) {
+        let made = try makeMember(number, handler)
+        let all = members.withLock { members in
+          members.all[number] = made
+          return members.all
+        }
+        offsets.use(all)
+      } catch {
+        failed(error)
+      }
+    }
+  }
+
+  private func makeMember(
+    _ number: Int, _ handler: @escaping @Sendable (Int, GroupEvent) -> Void
+  ) throws(KafkaError) -> GroupMember {
+    try GroupMember(
+      group: settings.kafka.group, topic: settings.kafka.topic, instanceID: memberName(number),
+      properties: settings.kafka.clientProperties.overridden(by: [
+        "session.timeout.ms": String(MeteringDaemon.sessionMilliseconds),
+        "statistics.interval.ms": String(ClientObservers.statisticsMilliseconds),
+      ]), observer: observers.observer("member-\(number)"), handler: { handler(number, $0) })
   }
 
   /// Ends everything. Workers must be closed.
   func close() {
     if !settings.isDryRun { offsets.flush() }
-    let members = members.withLock { members in
-      defer { members = [] }
-      return members
-    }
+    members.withLock { $0.handler = nil }
+    let members = rejoining.sync { self.members.withLock(\.all) }
     for member in members { member.close() }
     sinks.stop()
     quarantine?.close(timeoutMilliseconds: 2_000)

@@ -9,10 +9,15 @@ struct GroupJoin {
   /// member hears of it by its next heartbeat.
   static let patienceMilliseconds = 5_000
 
+  /// Two fencings within this time are another process's doing, milliseconds: two that fence each other need some three
+  /// heartbeats.
+  static let doubleMilliseconds: Int64 = 30_000
+
   /// The members that have an assignment now.
   private(set) var joined: Set<Int> = []
   private var waiting: [Int: [Int32]] = [:]
   private var isOver = false
+  private var fencedAt: [Int: Int64] = [:]
 
   /// A member has these partitions now, of `count` members of this process.
   ///
@@ -28,6 +33,21 @@ struct GroupJoin {
   mutating func revoked(from member: Int) {
     joined.remove(member)
     waiting[member] = nil
+  }
+
+  /// A member was fenced: its name is another's now.
+  ///
+  /// That need not be another process. A member that lost its session while the coordinator was away joins under a new
+  /// id, and whatever librdkafka still sends under the old one is answered as a double's. So it joins again. Where there
+  /// *is* another process, that one is fenced thereby, joins again as well, and this one is fenced a second time soon.
+  ///
+  /// - Parameter now: elapsed milliseconds.
+  /// - Returns: whether it is another process.
+  mutating func fenced(_ member: Int, now: Int64) -> Bool {
+    joined.remove(member)
+    waiting[member] = nil
+    defer { fencedAt[member] = now }
+    return fencedAt[member].map { now - $0 < Self.doubleMilliseconds } ?? false
   }
 
   /// The others are waited for no longer.

@@ -127,6 +127,12 @@ public final class MeteringDaemon: StatusSource {
       membership.withLock { $0.group.revoked(from: member) }
       workers.close(partitions)
     case .fenced(let error):
+      let now = Clock.elapsedMilliseconds()
+      let isDouble = membership.withLock { $0.group.fenced(member, now: now) }
+      if !isDouble {
+        log.emit(.memberRejoins(client: client, why: error.description))
+        return parts.rejoin(member) { [weak self] error in self?.memberBroke(error) }
+      }
       log.emit(.kafkaFatal(client: client, code: error.name, message: error.description))
       onFatal(
         StartError(
@@ -135,13 +141,16 @@ public final class MeteringDaemon: StatusSource {
           remedy: "Stop that one, or give this one a storage.path of its own."))
     case .error(let error):
       log.emit(.kafkaError(client: client, code: error.name, message: error.description))
-      guard error.isFatal else { return }
-      membership.withLock { $0.failure = error.description }
-      onFatal(
-        StartError(
-          exitCode: .unavailable, code: "member_broken", setting: "kafka.group", what: error.description,
-          remedy: "Start meterd again."))
+      if error.isFatal { memberBroke(error) }
     }
+  }
+
+  private func memberBroke(_ error: KafkaError) {
+    membership.withLock { $0.failure = error.description }
+    onFatal(
+      StartError(
+        exitCode: .unavailable, code: "member_broken", setting: "kafka.group", what: error.description,
+        remedy: "Start meterd again."))
   }
 
   /// Opens what may be opened after a change of the membership. Under its lock, so that a revoke, which comes on another

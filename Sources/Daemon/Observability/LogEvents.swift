@@ -56,6 +56,12 @@ extension LogEvent {
       [("client", .string(client)), ("code", .string(code))])
   }
 
+  static func memberRejoins(client: String, why: String) -> LogEvent {
+    LogEvent(
+      "kafka.member_rejoins", .warning, "the group has another member of this name, and this one joins again: \(why)",
+      [("client", .string(client))])
+  }
+
   public static func partitionsAssigned(_ partitions: [Int32], client: String) -> LogEvent {
     LogEvent(
       "kafka.partitions_assigned", .info, "partitions assigned",
