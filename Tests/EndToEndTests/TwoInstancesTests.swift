@@ -49,11 +49,7 @@ extension WholeBinary {
           let killed = ContinuousClock.now
           if wipes { try FileManager.default.removeItem(atPath: instance.storage) }
           try instance.start()
-          // Not only ready: every partition has counted something new.
-          try instance.waitUntil("every partition counts", seconds: 30) { status in
-            status.partitions.count == Int(DaemonRig.partitions)
-              && status.partitions.allSatisfy { $0.state == "counting" && $0.position > $0.head }
-          }
+          try waitUntilAllCountOn(instance)
           let time = seconds(since: killed)
           note("killed and started again\(wipes ? " on an empty folder" : ""): counting goes on after \(time) s")
           #expect(time <= 15)
@@ -150,16 +146,21 @@ extension WholeBinary {
         }
         ghost.close()
         #expect(hasRejoined, "\(instance.explanation())")
-        try instance.waitUntil("every partition counts again") { status in
-          status.partitions.count == Int(DaemonRig.partitions)
-            && status.partitions.allSatisfy { $0.state == "counting" && $0.position > $0.head }
-        }
+        try waitUntilAllCountOn(instance)
         try publisher.stop()
         try publisher.publishRoundingEvents()
         try rig.waitUntilExact(publisher.expected, seconds: 60, [instance])
         try rig.waitUntilConserved(instance)
         try instance.stopGracefully()
         #expect(rig.differences(publisher.expected) == [])
+      }
+    }
+
+    /// Not only ready: every partition has counted something new.
+    private func waitUntilAllCountOn(_ instance: Instance) throws {
+      try instance.waitUntil("every partition counts", seconds: 30) { status in
+        status.partitions.count == Int(DaemonRig.partitions)
+          && status.partitions.allSatisfy { $0.state == "counting" && $0.position > $0.head }
       }
     }
 

@@ -44,8 +44,7 @@ struct GroupJoin {
   /// - Parameter now: elapsed milliseconds.
   /// - Returns: whether it is another process.
   mutating func fenced(_ member: Int, now: Int64) -> Bool {
-    joined.remove(member)
-    waiting[member] = nil
+    revoked(from: member)
     defer { fencedAt[member] = now }
     return fencedAt[member].map { now - $0 < Self.doubleMilliseconds } ?? false
   }
