@@ -18,7 +18,7 @@ ROUNDS = number("ROUNDS", 3)
 CONSUMERS = number("CONSUMERS", min(2, os.cpu_count() or 1))
 SINK = os.environ.get("SINK") or "log"
 MAX_ROWS = number("MAX_ROWS", 200_000)
-INTERVAL = os.environ.get("INTERVAL") or "700ms"
+INTERVAL = os.environ.get("INTERVAL") or "600ms"
 
 
 def say(text):
@@ -55,6 +55,11 @@ def python_consumer(topic, events):
     out = subprocess.run([sys.executable, f"{HERE}/python_consumer.py", KAFKA, topic, folder, str(events)],
                          check=True, capture_output=True, text=True)
     return json.loads(out.stdout)
+
+
+def daemon_run(topic, name, events, expect):
+    return DaemonRun(KAFKA, METERD, WORK, topic, f"{NAME}-{name}", events, consumers=CONSUMERS, sink=SINK,
+                     max_rows=MAX_ROWS, interval=INTERVAL, expect=expect)
 
 
 def rate(run):
@@ -162,8 +167,9 @@ def main():
         create_topic(KAFKA, topic, 4)
         say(f"loading {EVENTS:,} events into {topic}")
         load(topic, EVENTS, expect)
-    say("one read to warm the page cache")
+    say("a read and a run before the rounds: the page cache is warm then, and the broker's code is compiled")
     events = consume_only(topic, 1)["events"]
+    daemon_run(topic, "warm", events, None).until_cut()
     one, many, daemon = [], [], []
     load_before = os.getloadavg()
     for index in range(ROUNDS):
@@ -174,9 +180,7 @@ def main():
             many.append(consume_only(topic, CONSUMERS))
             say(f"round {index + 1}: C consume-only, {CONSUMERS} handles: {rate(many[-1]):,.0f}/s")
         touch_memory()
-        run = DaemonRun(KAFKA, METERD, WORK, topic, f"{NAME}-{index}", events, consumers=CONSUMERS, sink=SINK,
-                        max_rows=MAX_ROWS, interval=INTERVAL, expect=expect)
-        daemon.append(run.until_settled())
+        daemon.append(daemon_run(topic, index, events, expect).until_settled())
         say(f"round {index + 1}: meterd: " + ", ".join(
             f"{phase} {rate(daemon[-1][phase]):,.0f}/s" for phase in ("counted", "cut", "settled")))
     say("Python")
@@ -189,9 +193,7 @@ def main():
     stages(daemon)
     details(daemon)
     if os.environ.get("PROFILE"):
-        run = DaemonRun(KAFKA, METERD, WORK, topic, f"{NAME}-profile", events, consumers=CONSUMERS, sink=SINK,
-                        max_rows=MAX_ROWS, interval=INTERVAL, expect=None)
-        print(run.profile())
+        print(daemon_run(topic, "profile", events, None).profile())
     if number("BAD_EVENTS", 4_000_000):
         bad_input(topic, min(events, number("BAD_EVENTS", 4_000_000)))
     if number("MEMORY_EVENTS", 2_000_000):
