@@ -19,8 +19,9 @@ extension BillingRules {
   /// The digest of ``encoded``: what cuts and claims carry.
   public var digest: Digest { Digest(of: encoded) }
 
-  /// ``encoded``, proven to be readable again: what a CONFIG may hold. Durations out of range, a row rule that is not
-  /// positive, and two sinks of one name are refused here, before they stand in a ledger that nobody could then read.
+  /// ``encoded``, proven to be readable again: what GENESIS and a CONFIG may hold. Durations out of range, a row rule that
+  /// is not positive, and two sinks of one name are refused here, before they stand in a ledger that nobody could then
+  /// read.
   public func encodedForLedger() throws(LedgerCodecError) -> [UInt8] {
     let bytes = encoded
     _ = try BillingRules(decoding: bytes)
@@ -31,7 +32,9 @@ extension BillingRules {
   public init(decoding bytes: [UInt8]) throws(LedgerCodecError) {
     var reader = ByteReader(bytes)
     let encodingVersion = try reader.byte()
-    guard encodingVersion == Self.encodingVersion else { throw .unknownVersion(encodingVersion) }
+    guard encodingVersion == Self.encodingVersion else {
+      throw .unknownVersion(encodingVersion, reads: Self.encodingVersion)
+    }
     let version = try reader.signed()
     let counting = try reader.counting()
     let count = try reader.count()
