@@ -14,6 +14,8 @@ public enum LedgerCodecError: Error, Hashable, Sendable {
   case trailingBytes
   /// A field holds what no writer writes; the text says which.
   case malformed(StaticText)
+  /// What a record would have to hold is more than it may.
+  case tooLarge(bytes: Int, limit: Int)
 
   /// A text that is known when this is compiled.
   public struct StaticText: Hashable, Sendable, ExpressibleByStringLiteral, CustomStringConvertible {
@@ -33,6 +35,7 @@ extension LedgerCodecError: CustomStringConvertible {
     case .checksum: "the checksum does not match"
     case .trailingBytes: "there are bytes behind the record's end"
     case .malformed(let what): "malformed: \(what)"
+    case .tooLarge(let bytes, let limit): "\(bytes) bytes, where a record may hold \(limit)"
     }
   }
 }
