@@ -52,8 +52,8 @@ struct ClaimedRowTests {
       .genesis(
         Genesis(
           clusterID: "c", topic: "usage", group: "meterd", partition: 3, partitionCount: 4, startOffset: 0,
-          dedupFromOffset: 0, fingerprintKey: Array(0..<16), incarnation: Array(16..<32), configuration: rules.digest)))
-    try append(.config(ConfigurationRecord(digest: rules.digest, bytes: rules.encoded)))
+          dedupFromOffset: 0, fingerprintKey: Array(0..<16), incarnation: Array(16..<32), configuration: rules.digest),
+        rules: rules.encoded))
     try append(.owner(Owner(instance: "test")))
     let cut = CutBuilder.records(
       FrozenRange(

@@ -4,14 +4,14 @@ import Metering
 extension LedgerWatch {
   func judgeCut() {
     guard let cut = fold.cuts.last, let genesis = fold.genesis,
-      let rules = fold.configurations[cut.configuration]?.counting
+      let rules = fold.configurations[cut.configuration]?.counting,
+      let founders = fold.configurations[genesis.configuration]?.counting
     else { return fail("a cut stands that is not remembered, or names no CONFIG") }
     if !sightingsAreJudged {
       sightingsAreJudged = true
-      // GENESIS says under which CONFIG; one that its writer never came to append is the first cut's.
       let sightings = Oracle.Range(
         from: genesis.dedupFromOffset, to: genesis.startOffset, cap: cut.capMilliseconds,
-        rules: fold.configurations[genesis.configuration]?.counting ?? rules, indexFrom: nil)
+        rules: founders, indexFrom: nil)
       oracle.sight(sightings)
     }
     guard cut.from == oracle.end else {

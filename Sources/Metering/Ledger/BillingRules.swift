@@ -54,7 +54,7 @@ public struct SinkRules: Hashable, Sendable {
   }
 }
 
-/// All of the configuration that money depends on: one CONFIG record of the ledger.
+/// All of the configuration that money depends on: GENESIS holds the founder's, and a CONFIG record each later one.
 public struct BillingRules: Hashable, Sendable {
   /// `version`, raised by a person with each change of what is counted or billed.
   public var version: Int64

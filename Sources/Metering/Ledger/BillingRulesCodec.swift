@@ -1,6 +1,8 @@
 extension BillingRules {
   /// The version of the rules' encoding: its first byte.
   private static let encodingVersion: UInt8 = 1
+  /// The greatest length of ``encoded``, bytes: GENESIS and a CONFIG keep as far below Kafka's 1 MiB as a chunk does.
+  public static let greatestEncodedBytes = LedgerCodec.chunkLimit
 
   /// The canonical encoding (LEDGER-FORMAT.md, "CONFIG"): equal rules have equal bytes. Maps are in the order of their
   /// keys' bytes, and so are sinks, by name: the order in a file decides nothing.
@@ -19,10 +21,14 @@ extension BillingRules {
   /// The digest of ``encoded``: what cuts and claims carry.
   public var digest: Digest { Digest(of: encoded) }
 
-  /// ``encoded``, proven to be readable again: what a CONFIG may hold. Durations out of range, a row rule that is not
-  /// positive, and two sinks of one name are refused here, before they stand in a ledger that nobody could then read.
+  /// ``encoded``, proven to be readable again: what GENESIS and a CONFIG may hold. Durations out of range, a row rule that
+  /// is not positive, and two sinks of one name are refused here, before they stand in a ledger that nobody could then
+  /// read; and rules that are too many for one record, before the broker refuses them.
   public func encodedForLedger() throws(LedgerCodecError) -> [UInt8] {
     let bytes = encoded
+    guard bytes.count <= Self.greatestEncodedBytes else {
+      throw .tooLarge(bytes: bytes.count, limit: Self.greatestEncodedBytes)
+    }
     _ = try BillingRules(decoding: bytes)
     return bytes
   }
@@ -31,7 +37,9 @@ extension BillingRules {
   public init(decoding bytes: [UInt8]) throws(LedgerCodecError) {
     var reader = ByteReader(bytes)
     let encodingVersion = try reader.byte()
-    guard encodingVersion == Self.encodingVersion else { throw .unknownVersion(encodingVersion) }
+    guard encodingVersion == Self.encodingVersion else {
+      throw .unknownVersion(encodingVersion, reads: Self.encodingVersion)
+    }
     let version = try reader.signed()
     let counting = try reader.counting()
     let count = try reader.count()

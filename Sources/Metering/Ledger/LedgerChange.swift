@@ -32,7 +32,7 @@ public enum LedgerChange: Hashable, Sendable {
     case nonceUsed
     /// A second GENESIS.
     case genesisStands
-    /// A CONFIG that stands already.
+    /// A CONFIG that stands already, or that GENESIS holds.
     case configurationStands
     /// A CUT that does not begin at the head.
     case notTheHead

@@ -2,7 +2,9 @@ extension ByteReader {
   /// The fields of a record of `type`.
   mutating func body(of type: RecordType) throws(LedgerCodecError) -> LedgerRecord {
     switch type {
-    case .genesis: return .genesis(try genesis())
+    case .genesis:
+      let genesis = try genesis()
+      return .genesis(genesis, rules: try string())
     case .owner: return .owner(Owner(instance: try text()))
     case .config:
       let digest = try digest()
@@ -34,6 +36,7 @@ extension ByteReader {
     }
   }
 
+  /// GENESIS's fields without the rules of its configuration.
   mutating func genesis() throws(LedgerCodecError) -> Genesis {
     let clusterID = try text()
     let topic = try text()

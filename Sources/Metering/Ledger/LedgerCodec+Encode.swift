@@ -2,7 +2,9 @@ extension ByteWriter {
   /// The fields of a record, between its identity and its checksum.
   mutating func body(of record: LedgerRecord) {
     switch record {
-    case .genesis(let genesis): self.genesis(genesis)
+    case .genesis(let genesis, let rules):
+      self.genesis(genesis)
+      string(rules)
     case .owner(let owner): text(owner.instance)
     case .config(let configuration):
       digest(configuration.digest)
@@ -53,6 +55,7 @@ extension ByteWriter {
     }
   }
 
+  /// GENESIS's fields without the rules of its configuration.
   mutating func genesis(_ genesis: Genesis) {
     text(genesis.clusterID)
     text(genesis.topic)

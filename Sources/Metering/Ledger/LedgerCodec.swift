@@ -1,9 +1,9 @@
-/// The ledger's binary format, version 1: LEDGER-FORMAT.md says it byte by byte.
+/// The ledger's binary format, version 2: LEDGER-FORMAT.md says it byte by byte.
 public enum LedgerCodec {
   /// The first four bytes of every record: "MTRL".
   package static let magic: [UInt8] = [0x4d, 0x54, 0x52, 0x4c]
   /// The format that this meterd writes, and the only one that it reads.
-  public static let version: UInt8 = 1
+  public static let version: UInt8 = 2
   /// The greatest payload of one chunk of a set, bytes (512 KiB): a record stays far below Kafka's 1 MiB.
   public static let chunkLimit = 512 * 1024
 
@@ -22,14 +22,14 @@ public enum LedgerCodec {
 
   /// Decodes a record: what it says, and whose it is.
   ///
-  /// The order of the checks: length, magic, version, checksum, type, fields. So a record of a newer format is told
+  /// The order of the checks: length, magic, version, checksum, type, fields. So a record of another format is told
   /// from a damaged one as long as it begins alike.
   public static func decode(
     _ bytes: [UInt8]
   ) throws(LedgerCodecError) -> (identity: RecordIdentity, record: LedgerRecord) {
     guard bytes.count >= magic.count + 1 else { throw .truncated }
     guard bytes.prefix(magic.count).elementsEqual(magic) else { throw .badMagic }
-    guard bytes[magic.count] == version else { throw .unknownVersion(bytes[magic.count]) }
+    guard bytes[magic.count] == version else { throw .unknownVersion(bytes[magic.count], reads: version) }
     let bodyStart = magic.count + 1
     let bodyEnd = bytes.count - 4
     guard bodyEnd > bodyStart else { throw .truncated }

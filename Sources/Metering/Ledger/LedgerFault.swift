@@ -2,7 +2,7 @@
 public struct LedgerFault: Error, Hashable, Sendable {
   /// Stable codes, as operators see them; `meterd ledger resolve` names one with its offset.
   public enum Reason: String, CaseIterable, Hashable, Sendable {
-    /// Written by a newer meterd, or of a type that this one does not know.
+    /// Of another format version, or of a type that this meterd does not know.
     case unknownRecord = "ledger_unknown_record"
     /// The bytes are damaged: checksum, length or fields.
     case damagedRecord = "ledger_damaged_record"
@@ -16,9 +16,9 @@ public struct LedgerFault: Error, Hashable, Sendable {
     case setDigestMismatch = "ledger_set_digest_mismatch"
     /// A set that would stand has its digest, and cannot be decoded or contradicts its SEAL.
     case setMalformed = "ledger_set_malformed"
-    /// A CONFIG's bytes do not have its digest, or cannot be decoded.
+    /// A CONFIG's rules, or GENESIS's, do not have the digest that it states, or cannot be decoded.
     case configurationMismatch = "ledger_configuration_mismatch"
-    /// A cut or claim names a configuration that no CONFIG holds.
+    /// A cut or claim names a configuration that neither GENESIS nor a CONFIG holds.
     case configurationUnknown = "ledger_configuration_unknown"
     /// A claim's carry-in is not what is carried.
     case carryMismatch = "ledger_carry_mismatch"

@@ -9,7 +9,7 @@ extension LedgerFold {
   /// The index in ``cuts`` of the cut at whose end a rebuild of the window starts: the latest whose end-clock lies in a
   /// bucket more than 8 before the head's. Nil where the window reaches back to the first cut.
   private var windowStart: Int? {
-    guard let head, let rules = configurations[head.configuration] else { return nil }
+    guard let head, let rules = headRules else { return nil }
     let length = rules.counting.bucketMilliseconds
     let present = DedupBucket.number(clockMilliseconds: head.clockMilliseconds, bucketMilliseconds: length)
     return cuts.lastIndex {
@@ -106,16 +106,17 @@ extension LedgerFold {
     return cuts.dropFirst(Int(min(skip, UInt64(cuts.count))))
   }
 
+  /// The head's configuration: GENESIS's until a cut changes it. Nil before GENESIS only.
+  public var headRules: BillingRules? { head.flatMap { configurations[$0.configuration] } }
+
   /// The rules of a sink under the head's configuration.
-  public func rules(of sink: String) -> SinkRules? {
-    head.flatMap { configurations[$0.configuration] }?.sink(named: sink)
-  }
+  public func rules(of sink: String) -> SinkRules? { headRules?.sink(named: sink) }
 
   /// What is wrong with counting on under `rules`.
   public enum Admission: Hashable, Sendable {
     /// The head's configuration.
     case current
-    /// Another one, of a higher version; a CONFIG holds it (`isKnown`), or has to be appended first.
+    /// Another one, of a higher version; the ledger holds it (`isKnown`), or its CONFIG has to be appended first.
     case change(isKnown: Bool)
     /// Another one, and its version is not higher than the head's.
     case versionNotRaised(present: Int64)
@@ -124,11 +125,8 @@ extension LedgerFold {
   /// Whether the partition may be counted under these rules.
   public func admits(_ rules: BillingRules) -> Admission {
     let digest = rules.digest
-    if digest == head?.configuration, configurations[digest] != nil { return .current }
-    // A founder that never came to append its CONFIG has left none: then the last one counts.
-    let standing =
-      head.flatMap { configurations[$0.configuration] } ?? latestConfiguration.flatMap { configurations[$0] }
-    if let standing, rules.version <= standing.version, digest != latestConfiguration {
+    if digest == head?.configuration { return .current }
+    if let standing = headRules, rules.version <= standing.version {
       return .versionNotRaised(present: standing.version)
     }
     return .change(isKnown: configurations[digest] != nil)

@@ -20,13 +20,14 @@ extension LedgerFold {
 
   private mutating func restore(from reader: inout ByteReader) throws(LedgerCodecError) {
     let version = try reader.byte()
-    guard version == Self.snapshotVersion else { throw .unknownVersion(version) }
+    guard version == Self.snapshotVersion else { throw .unknownVersion(version, reads: Self.snapshotVersion) }
     guard try reader.signed32() == partition else { throw .malformed("the snapshot is of another partition") }
     nextOffset = try reader.signed()
     guard nextOffset > Int64.min else { throw .malformed("ledger offset out of range") }
     chainedDigest = try reader.digest()
     ledgerMilliseconds = try reader.signed()
-    genesis = try reader.genesis()
+    let genesis = try reader.genesis()
+    self.genesis = genesis
     genesisOffset = try reader.signed()
     owner = try reader.flag() ? try reader.owner() : nil
     for _ in 0..<(try reader.count(ofAtLeast: 11)) {
@@ -41,7 +42,8 @@ extension LedgerFold {
       guard Digest(of: bytes) == digest else { throw .malformed("a configuration does not have its digest") }
       configurations[digest] = try BillingRules(decoding: bytes)
     }
-    latestConfiguration = try reader.flag() ? try reader.digest() : nil
+    // The rules that GENESIS's record holds are stored here only.
+    guard configurations[genesis.configuration] != nil else { throw .malformed("the rules of GENESIS are missing") }
     head = try reader.head()
     for _ in 0..<(try reader.count(ofAtLeast: 60)) {
       let cut = try reader.cut()

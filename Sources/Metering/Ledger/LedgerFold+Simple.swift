@@ -1,11 +1,12 @@
 /// GENESIS, OWNER, CONFIG, RESOLVE.
 extension LedgerFold {
-  mutating func apply(_ first: Genesis, at place: Place) throws(LedgerFault) -> LedgerChange {
+  mutating func apply(_ first: Genesis, rules bytes: [UInt8], at place: Place) throws(LedgerFault) -> LedgerChange {
     guard first.partition == partition else {
       throw LedgerFault(
         .genesisForeign, offset: place.offset,
         detail: "GENESIS is of partition \(first.partition), this is partition \(partition)")
     }
+    configurations[first.configuration] = try rules(bytes, digest: first.configuration, at: place)
     genesis = first
     genesisOffset = place.offset
     head = Head(
@@ -25,21 +26,24 @@ extension LedgerFold {
   }
 
   mutating func apply(_ record: ConfigurationRecord, at place: Place) throws(LedgerFault) -> LedgerChange {
-    guard Digest(of: record.bytes) == record.digest else {
+    let rules = try rules(record.bytes, digest: record.digest, at: place)
+    if configurations[record.digest] != nil { return .ignored(.configurationStands) }
+    configurations[record.digest] = rules
+    return .configuration(record.digest)
+  }
+
+  /// The rules that GENESIS or a CONFIG holds, checked against the digest that it states.
+  private func rules(_ bytes: [UInt8], digest: Digest, at place: Place) throws(LedgerFault) -> BillingRules {
+    guard Digest(of: bytes) == digest else {
       throw LedgerFault(
-        .configurationMismatch, offset: place.offset, detail: "the bytes do not have the digest that CONFIG states")
+        .configurationMismatch, offset: place.offset, detail: "the rules do not have the digest that the record states")
     }
-    let rules: BillingRules
     do {
-      rules = try BillingRules(decoding: record.bytes)
+      return try BillingRules(decoding: bytes)
     } catch {
       if case .unknownVersion = error { throw LedgerFault(error, offset: place.offset) }
       throw LedgerFault(.configurationMismatch, offset: place.offset, detail: error.description)
     }
-    if configurations[record.digest] != nil { return .ignored(.configurationStands) }
-    configurations[record.digest] = rules
-    latestConfiguration = record.digest
-    return .configuration(record.digest)
   }
 
   mutating func apply(_ resolve: Resolve, at place: Place) -> LedgerChange {

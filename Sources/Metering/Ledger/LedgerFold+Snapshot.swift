@@ -1,6 +1,6 @@
 extension LedgerFold {
   /// The version of the snapshot's encoding: its first byte.
-  static let snapshotVersion: UInt8 = 2
+  static let snapshotVersion: UInt8 = 3
 
   /// The ledger offset up to which this fold has read.
   public var through: Int64 { nextOffset - 1 }
@@ -31,7 +31,6 @@ extension LedgerFold {
       writer.digest(digest)
       writer.string(rules.encoded)
     }
-    writer.optional(latestConfiguration) { $0.digest($1) }
     writer.head(head)
     writer.varint(cuts.count)
     for cut in cuts { writer.cut(cut) }

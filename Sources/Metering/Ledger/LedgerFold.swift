@@ -21,9 +21,8 @@ public struct LedgerFold: Hashable, Sendable {
   public internal(set) var owner: LedgerOwner?
   /// Writers of the last day (of ledger time), and the present owner.
   public internal(set) var nonces: [UInt64: NonceState] = [:]
+  /// GENESIS's configuration and those of all CONFIGs.
   public internal(set) var configurations: [Digest: BillingRules] = [:]
-  /// The last CONFIG.
-  public internal(set) var latestConfiguration: Digest?
   /// Nil before GENESIS.
   public internal(set) var head: Head?
   /// The cuts that the window or an active sink still needs, ascending and without a gap; the last is the head's.
@@ -116,7 +115,7 @@ public struct LedgerFold: Hashable, Sendable {
   private mutating func judge(_ record: LedgerRecord, at place: Place) throws(LedgerFault) -> LedgerChange {
     if genesis == nil {
       switch record {
-      case .genesis(let first): return try apply(first, at: place)
+      case .genesis(let first, let rules): return try apply(first, rules: rules, at: place)
       // A person accepts that the ledger of before is lost: the one record that may come before GENESIS.
       case .resolve(let resolve) where resolve.acceptsLostLedger: return apply(resolve, at: place)
       default: throw LedgerFault(.genesisMissing, offset: place.offset, detail: "the first record is not GENESIS")

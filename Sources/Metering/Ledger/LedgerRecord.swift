@@ -41,7 +41,9 @@ public struct LedgerEntry: Sendable {
 
 /// What a ledger record says (DESIGN.md, "The ledger").
 public enum LedgerRecord: Hashable, Sendable {
-  case genesis(Genesis)
+  /// `rules` is the configuration that it names, whole: what the sightings before the start are judged by is known from
+  /// the first record on. One append, so that neither stands without the other.
+  case genesis(Genesis, rules: [UInt8])
   case owner(Owner)
   case config(ConfigurationRecord)
   /// One piece of the set whose first chunk has the sequence `set`.
@@ -71,7 +73,7 @@ public struct Genesis: Hashable, Sendable {
   public var fingerprintKey: [UInt8]
   /// 128 random bits, 16 bytes: part of every idempotency key.
   public var incarnation: [UInt8]
-  /// The configuration under which the sightings are judged.
+  /// The configuration under which the sightings are judged; the record holds its rules.
   public var configuration: Digest
 
   public init(
@@ -100,7 +102,7 @@ public struct Owner: Hashable, Sendable {
   }
 }
 
-/// One version of the configuration, once.
+/// One version of the configuration, once; the founder's is in GENESIS.
 public struct ConfigurationRecord: Hashable, Sendable {
   public var digest: Digest
   /// The canonical encoding (BillingRules.encoded), of which `digest` is the digest.

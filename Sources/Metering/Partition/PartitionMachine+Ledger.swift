@@ -171,14 +171,15 @@ extension PartitionMachine {
         Genesis(
           clusterID: facts.clusterID, topic: facts.topic, group: facts.group, partition: facts.partition,
           partitionCount: facts.partitionCount, startOffset: facts.startOffset, dedupFromOffset: facts.dedupFromOffset,
-          fingerprintKey: facts.fingerprintKey, incarnation: facts.incarnation, configuration: rulesDigest))
+          fingerprintKey: facts.fingerprintKey, incarnation: facts.incarnation, configuration: rulesDigest),
+        rules: rules.encoded)
     ])
   }
 
   /// A GENESIS has been read back, ours or another founder's. Only now OWNER follows: of two appends under way at once the
   /// later one may land alone, and a ledger that does not begin with GENESIS is of no use to anybody.
   private mutating func genesisStands(_ genesis: Genesis, now: Int64) {
-    guard phase == .founding, isOurs(genesis) else { return }
+    guard phase == .founding, isOurs(genesis), isConfigurationAllowed() else { return }
     own(now: now)
   }
 

@@ -2,7 +2,9 @@ extension PartitionMachine {
   // MARK: The usage log against the head
 
   mutating func inspected(start: Int64, end: Int64, digest: Digest?, now: Int64) {
-    guard phase == .inspecting, let head = fold.head, let genesis = fold.genesis else { return }
+    guard phase == .inspecting, let head = fold.head, let genesis = fold.genesis, let headRules = fold.headRules else {
+      return
+    }
     if end < head.offset {
       let detail =
         "the topic ends at \(end), the head is \(head.offset): give the re-created topic a kafka.group of its own"
@@ -37,8 +39,7 @@ extension PartitionMachine {
     let planner = RecoveryPlanner(
       genesis: genesis, genesisOffset: fold.genesisOffset, head: head, cuts: fold.cuts, rules: rules,
       rulesDigest: rulesDigest,
-      headBucketMilliseconds: fold.configurations[head.configuration]?.counting.bucketMilliseconds, logStart: start,
-      logEnd: end)
+      headBucketMilliseconds: headRules.counting.bucketMilliseconds, logStart: start, logEnd: end)
     let usable = localDiffers ? nil : facts.local
     let plan = planner.plan(local: usable?.incarnation == genesis.incarnation ? usable : nil)
     if let missing = plan.missing, !settings.allowPartialRebuild,
@@ -136,23 +137,14 @@ extension PartitionMachine {
     guard next < plan.replay.count else { return recovered(plan, now: now) }
     let range = plan.replay[next]
     phase = .replaying(plan, next: next + 1)
-    guard let covering = covering(range) else {
-      let detail = "the CONFIG of cut [\(range.from), \(range.to)) is missing"
+    guard let covering = fold.configurations[range.configuration] else {
+      let detail = "the configuration of [\(range.from), \(range.to)) is missing"
       return stop(.init(.ledgerUnreadable, offset: fold.nextOffset, detail: detail))
     }
     counter?.use(rules: covering.counting)
     counter?.setCap(range.capMilliseconds)
     counter?.capTimestamps = true
     emit(.replay(from: range.from, to: range.to))
-  }
-
-  /// The configuration of the cut that covers the range. The sightings before the start belong to GENESIS's; where its
-  /// writer never came to append that CONFIG, to the first cut's.
-  private func covering(_ range: ReplayRange) -> BillingRules? {
-    if let stated = fold.configurations[range.configuration] { return stated }
-    guard range.headRecordOffset == fold.genesisOffset else { return nil }
-    guard let first = fold.cuts.first, first.number == 0 else { return rules }
-    return fold.configurations[first.configuration]
   }
 
   private mutating func recovered(_ plan: RecoveryPlan, now: Int64) {
@@ -165,9 +157,7 @@ extension PartitionMachine {
       counter?.restartRange(at: head.offset)
     }
     lastRecord = nil
-    if let former = fold.configurations[head.configuration],
-      former.counting.bucketMilliseconds != rules.counting.bucketMilliseconds
-    {
+    if let former = fold.headRules, former.counting.bucketMilliseconds != rules.counting.bucketMilliseconds {
       indexFromOffset = plan.replay.first?.from ?? head.offset
     }
     if plan.countFrom > max(head.offset, counter?.nextOffset ?? 0) {

@@ -39,7 +39,7 @@ public struct ReplayRange: Hashable, Sendable {
   public var to: Int64
   /// The cap on record timestamps in this range, Unix milliseconds.
   public var capMilliseconds: Int64
-  /// The configuration of the covering cut.
+  /// The configuration of the covering cut; GENESIS's for the sightings before the start.
   public var configuration: Digest
   /// The ledger offset of the record that makes `to` a head: the cut's SEAL, or GENESIS for the sightings before it.
   public var headRecordOffset: Int64

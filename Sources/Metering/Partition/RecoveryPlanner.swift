@@ -11,8 +11,8 @@ struct RecoveryPlanner {
   var cuts: [LedgerCut]
   var rules: BillingRules
   var rulesDigest: Digest
-  /// The length of the dedup buckets under the head's configuration, milliseconds; nil where no CONFIG holds it.
-  var headBucketMilliseconds: Int64?
+  /// The length of the dedup buckets under the head's configuration, milliseconds.
+  var headBucketMilliseconds: Int64
   /// Where the usage partition begins and ends now.
   var logStart: Int64
   var logEnd: Int64

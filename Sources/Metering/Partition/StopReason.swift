@@ -106,7 +106,7 @@ public struct StopReason: Hashable, Sendable {
     switch code {
     case .topicRecreated, .logEndsBeforeHead:
       return "give the re-created topic a group of its own (kafka.group), then restart meterd"
-    case .ledgerUnreadable: return "run the version of meterd that wrote the record, or a newer one"
+    case .ledgerUnreadable: return "run the version of meterd that wrote the record, or a newer one that reads it"
     case .partitionCountChanged: return "use a new topic and group for another number of partitions"
     case .otherTopic: return "give this topic a group of its own (kafka.group)"
     case .overflow: return "look at the quantities that the producers send; the total is beyond 128 bits"

@@ -2,7 +2,7 @@ internal import Daemon
 internal import Metering
 internal import Operations
 
-/// The rules of a CONFIG record under the names of the configuration file: what `ledger show` prints of it.
+/// The rules of GENESIS or a CONFIG under the names of the configuration file: what `ledger show` prints of it.
 struct ConfigurationText {
   typealias Field = (name: String, value: LedgerRecordText.Value)
 

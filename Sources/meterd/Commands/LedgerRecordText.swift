@@ -11,25 +11,21 @@ struct LedgerRecordText {
 
   private(set) var type = ""
   private(set) var fields: [(name: String, value: Value)] = []
-  /// One list for each row of a CUT or CLAIM chunk, and for each feature and sink of a CONFIG.
+  /// One list for each row of a CUT or CLAIM chunk, and for each feature and sink of a configuration.
   private(set) var rows: [[(name: String, value: Value)]] = []
+  /// Whether the rows are those of a configuration: few, and for people.
+  private(set) var holdsRules = false
 
   init(_ record: LedgerRecord) {
     switch record {
-    case .genesis(let genesis): set("GENESIS", genesis)
+    case .genesis(let genesis, let rules): set(genesis, rules)
     case .owner(let owner):
       type = "OWNER"
       add("instance", owner.instance)
     case .config(let config):
       type = "CONFIG"
       add("digest", Self.hexadecimal(config.digest))
-      do throws(LedgerCodecError) {
-        let rules = ConfigurationText(try BillingRules(decoding: config.bytes))
-        fields += rules.fields
-        rows = rules.rows
-      } catch {
-        add("unreadable", "\(error)")
-      }
+      set(rules: config.bytes)
     case .chunk(let chunk): set(chunk)
     case .cut(let cut): set(cut)
     case .claim(let claim): set(claim)
@@ -61,8 +57,8 @@ struct LedgerRecordText {
 
   // MARK: Records with much to say
 
-  private mutating func set(_ name: String, _ genesis: Genesis) {
-    type = name
+  private mutating func set(_ genesis: Genesis, _ rules: [UInt8]) {
+    type = "GENESIS"
     add("cluster", genesis.clusterID)
     add("topic", genesis.topic)
     add("group", genesis.group)
@@ -72,6 +68,18 @@ struct LedgerRecordText {
     add("dedup_from", genesis.dedupFromOffset)
     add("incarnation", Self.hexadecimal(genesis.incarnation))
     add("configuration", Self.hexadecimal(genesis.configuration))
+    set(rules: rules)
+  }
+
+  private mutating func set(rules bytes: [UInt8]) {
+    holdsRules = true
+    do throws(LedgerCodecError) {
+      let rules = ConfigurationText(try BillingRules(decoding: bytes))
+      fields += rules.fields
+      rows = rules.rows
+    } catch {
+      add("unreadable", "\(error)")
+    }
   }
 
   private mutating func set(_ chunk: SetChunk) {

@@ -35,7 +35,7 @@ enum LedgerShowCommand {
     case .success((let identity, let record)):
       var lines = [place + "\(record.type) \(plain(record.fields)) by=\(LedgerRecordText.name(identity))" + note]
       // Rows of usage are many, and for programs; a configuration's few are what a person looks for.
-      if record.type == "CONFIG" { lines += record.rows.map { "      \(plain($0))" } }
+      if record.holdsRules { lines += record.rows.map { "      \(plain($0))" } }
       return lines.joined(separator: "\n")
     }
   }

@@ -35,11 +35,17 @@ extension DaemonSettings {
       }
     }
     let maps = try CustomerMaps(configuration.sinks, log: log)
+    let rules = BillingRules(
+      version: configuration.version, counting: configuration.countingRules, sinks: sinks.map(\.rules))
+    do throws(LedgerCodecError) {
+      _ = try rules.encodedForLedger()
+    } catch {
+      throw CommandFailure(.configuration, "what the ledger would have to hold of features and sinks: \(error)")
+    }
     self.init(
       kafka: KafkaSettings(configuration.kafka, bootstrapServers: bootstrapServers),
       storagePath: storagePath ?? configuration.storage.path,
-      rules: BillingRules(
-        version: configuration.version, counting: configuration.countingRules, sinks: sinks.map(\.rules)),
+      rules: rules,
       partition: PartitionSettings(configuration), sinks: sinks,
       mapCustomer: { maps.name(sink: $0, customer: $1) }, host: hostName(), version: Version.meterd, isDryRun: isDryRun)
   }

@@ -7,7 +7,7 @@ import TestSupport
 struct LedgerCodecTests {
   /// One record of each type, with every field set to something that shows.
   static let samples: [(name: String, record: LedgerRecord)] = [
-    ("genesis", .genesis(Sample.genesis(Sample.rules()))),
+    ("genesis", .genesis(Sample.genesis(Sample.rules()), rules: [6, 5, 4])),
     ("owner", .owner(Owner(instance: "host:/var/lib/meterd"))),
     ("config", .config(ConfigurationRecord(digest: Digest(high: 1, low: 2), bytes: [9, 8, 7]))),
     ("chunk", .chunk(SetChunk(kind: .claim, set: 300, index: 2, payload: [0, 1, 2, 255]))),
@@ -146,8 +146,12 @@ struct LedgerCodecTests {
     var unknown = body
     unknown[5] = 13
     #expect(throws: LedgerCodecError.unknownType(13)) { try LedgerCodec.decode(sealed(unknown)) }
-    bytes[4] = 2
-    #expect(throws: LedgerCodecError.unknownVersion(2)) { try LedgerCodec.decode(bytes) }
+    for (version, words) in [(UInt8(1), "version 1 is older"), (3, "version 3 is newer")] {
+      bytes[4] = version
+      let error = #expect(throws: LedgerCodecError.self) { try LedgerCodec.decode(bytes) }
+      #expect(error == .unknownVersion(version, reads: 2))
+      #expect(error?.description.contains(words) == true)
+    }
     bytes[0] = 0
     #expect(throws: LedgerCodecError.badMagic) { try LedgerCodec.decode(bytes) }
     #expect(throws: LedgerCodecError.truncated) { try LedgerCodec.decode([]) }

@@ -150,4 +150,21 @@ struct LedgerDigestTests {
       #expect(throws: LedgerCodecError.self) { try changed.encodedForLedger() }
     }
   }
+
+  @Test("rules that are too many for one record are refused before the broker refuses them; the most fit GENESIS, too")
+  func greatestRules() throws {
+    var rules = Sample.rules()
+    let room = BillingRules.greatestEncodedBytes - rules.encoded.count
+    // Its length takes three bytes where an empty text's takes one.
+    rules.sinks[0].account = String(repeating: "a", count: room - 2)
+    let bytes = try rules.encodedForLedger()
+    #expect(bytes.count == BillingRules.greatestEncodedBytes)
+    let genesis = LedgerCodec.encode(
+      .genesis(Sample.genesis(rules), rules: bytes), identity: RecordIdentity(nonce: .max, sequence: 0))
+    #expect(genesis.count < 1_000_000)
+    rules.sinks[0].account += "a"
+    #expect(throws: LedgerCodecError.tooLarge(bytes: bytes.count + 1, limit: BillingRules.greatestEncodedBytes)) {
+      try rules.encodedForLedger()
+    }
+  }
 }

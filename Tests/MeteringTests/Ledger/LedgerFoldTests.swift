@@ -14,7 +14,8 @@ struct LedgerFoldTests {
     }
     #expect(fault?.reason == .genesisMissing)
     let foreign = LedgerCodec.encode(
-      .genesis(Sample.genesis(rules, partition: 4)), identity: RecordIdentity(nonce: 1, sequence: 0))
+      .genesis(Sample.genesis(rules, partition: 4), rules: rules.encoded),
+      identity: RecordIdentity(nonce: 1, sequence: 0))
     fault = #expect(throws: LedgerFault.self) {
       try fold.apply(LedgerEntry(offset: 0, appendMilliseconds: 1, bytes: foreign))
     }
@@ -26,8 +27,35 @@ struct LedgerFoldTests {
     #expect(ledger.fold.head?.capMilliseconds == Int64(4_600_000))
     var second = Sample.genesis(rules)
     second.startOffset = 5
-    #expect(try ledger.append(.genesis(second), by: 9) == .ignored(.genesisStands))
+    #expect(try ledger.append(.genesis(second, rules: rules.encoded), by: 9) == .ignored(.genesisStands))
     #expect(ledger.fold.head?.offset == 100)
+  }
+
+  @Test("GENESIS holds the rules that it names: nobody appends them again, and others are no GENESIS")
+  func rulesOfGenesis() throws {
+    let rules = Sample.rules()
+    let genesis = Sample.genesis(rules)
+    func apply(_ bytes: [UInt8], to fold: inout LedgerFold) throws -> LedgerChange {
+      let record = LedgerRecord.genesis(genesis, rules: bytes)
+      let identity = RecordIdentity(nonce: 1, sequence: 0)
+      return try fold.apply(
+        LedgerEntry(offset: 0, appendMilliseconds: 1, bytes: LedgerCodec.encode(record, identity: identity)))
+    }
+    var fold = LedgerFold(partition: 3)
+    for other in [Sample.rules(version: 2).encoded, []] {
+      let fault = #expect(throws: LedgerFault.self) { try apply(other, to: &fold) }
+      #expect(fault?.reason == .configurationMismatch)
+      #expect(fold == LedgerFold(partition: 3))
+    }
+    _ = try apply(rules.encoded, to: &fold)
+    #expect(fold.configurations == [rules.digest: rules])
+    #expect(fold.headRules == rules)
+    #expect(fold.admits(rules) == .current)
+    var changed = rules
+    changed.counting.windowMilliseconds += 1
+    #expect(fold.admits(changed) == .versionNotRaised(present: 1))
+    changed.version = 2
+    #expect(fold.admits(changed) == .change(isKnown: false))
   }
 
   @Test("a person's acceptance of a lost ledger is the one record that may come before GENESIS")
@@ -46,8 +74,10 @@ struct LedgerFoldTests {
         == .resolvedStop(reason: "ledger_lost", offset: 0, argument: 0))
     #expect(fold.resolution(reason: "ledger_lost", offset: 0)?.record == 0)
     #expect(throws: LedgerFault.self) { try fold.apply(entry(1, .owner(Owner(instance: "x")), nonce: 1)) }
-    let genesis = Sample.genesis(Sample.rules(), partition: 3)
-    #expect(try fold.apply(entry(1, .genesis(genesis), nonce: 1)) == .genesis(genesis))
+    let rules = Sample.rules()
+    let genesis = Sample.genesis(rules, partition: 3)
+    #expect(
+      try fold.apply(entry(1, .genesis(genesis, rules: rules.encoded), nonce: 1)) == .genesis(genesis))
     #expect(fold.genesisOffset == 1)
   }
 
@@ -90,10 +120,10 @@ struct LedgerFoldTests {
     #expect(
       ledger.fold.head
         == Head(
-          offset: 103, cutNumber: 1, clockMilliseconds: 1_500_000, ledgerMilliseconds: 2_000_000, recordOffset: 4,
+          offset: 103, cutNumber: 1, clockMilliseconds: 1_500_000, ledgerMilliseconds: 2_000_000, recordOffset: 3,
           configuration: ledger.rules.digest, lastRecord: LastRecord(offset: 102, digest: Digest(of: [1]))))
     #expect(ledger.fold.cuts[0].capMilliseconds == 1_000_000 + 3_600_000)
-    #expect(ledger.fold.cuts[0].firstOffset == 3)
+    #expect(ledger.fold.cuts[0].firstOffset == 2)
     #expect(try ledger.appendCut([], by: 7) == .cut(number: 1, started: []))
 
     // A snapshot's chunk, a DONE and another writer's records lie between a cut's chunks and its SEAL.

@@ -37,12 +37,11 @@ struct TestLedger {
   var rules: BillingRules
   private var usage: Int64 = 100
 
-  /// With GENESIS and CONFIG (nonce 1) and an owner of nonce 7.
+  /// With GENESIS (nonce 1) and an owner of nonce 7.
   init(rules: BillingRules = Sample.rules(), owner: UInt64 = 7) throws {
     self.rules = rules
     fold = LedgerFold(partition: 3)
-    try append(.genesis(Sample.genesis(rules)), by: 1)
-    try append(.config(ConfigurationRecord(digest: rules.digest, bytes: rules.encoded)), by: 1)
+    try append(.genesis(Sample.genesis(rules), rules: rules.encoded), by: 1)
     try append(.owner(Owner(instance: "host")), by: owner)
   }
 

@@ -22,8 +22,7 @@ struct RandomLedger {
     random = SeededRandom(seed: seed)
     let rules = randomRules(version: 1)
     known = [rules]
-    enqueue(.genesis(Sample.genesis(rules)), by: 1)
-    enqueue(.config(ConfigurationRecord(digest: rules.digest, bytes: rules.encoded)), by: 1)
+    enqueue(.genesis(Sample.genesis(rules), rules: rules.encoded), by: 1)
     newOwner()
   }
 

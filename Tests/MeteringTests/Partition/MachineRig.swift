@@ -22,6 +22,8 @@ final class MachineRig {
   private var time: Int64 = 1_760_000_000_000
   var usageStart: Int64 = 0
   var usageEnd: Int64 = 10
+  /// The usage records that a replay reads, from offset 0 on: nothing but holes where there are none.
+  var usage: [String] = []
   /// What is found in the place of the last counted record: that one, unless something else is said.
   var usageDigest: Digest?
   var isHole = false
@@ -75,19 +77,31 @@ final class MachineRig {
 
   /// Counts one record of this text at an offset.
   func count(_ text: String, at offset: Int64) -> Int {
+    let taken = withRecord(text, at: offset) { machine.count($0, now: now) { _, _, _ in } }
+    rest()
+    return taken
+  }
+
+  private func withRecord(
+    _ text: String, at offset: Int64, _ body: (UnsafeBufferPointer<RecordView>) -> Int
+  ) -> Int {
     var value = Array(text.utf8)
     let length = value.count
     value += [UInt8](repeating: 0, count: 64)
-    let taken = value.withUnsafeBytes { bytes in
+    return value.withUnsafeBytes { bytes in
       let view = RecordView(
         value: UnsafeRawBufferPointer(rebasing: bytes[..<length]), key: UnsafeRawBufferPointer(start: nil, count: 0),
         offset: offset, timestampMilliseconds: 1_760_000_000_000)
-      return withUnsafePointer(to: view) {
-        machine.count(UnsafeBufferPointer(start: $0, count: 1), now: now) { _, _, _ in }
-      }
+      return withUnsafePointer(to: view) { body(UnsafeBufferPointer(start: $0, count: 1)) }
     }
-    rest()
-    return taken
+  }
+
+  private func replay(from: Int64, to: Int64) {
+    for offset in from..<to where offset < Int64(usage.count) {
+      let taken = withRecord(usage[Int(offset)], at: offset) { machine.replay($0) }
+      #expect(taken == 1)
+    }
+    machine.handle(.replayed(through: to), now: now)
   }
 
   private func rest() {
@@ -129,7 +143,7 @@ final class MachineRig {
         Issue.record("a chunk cannot be restored: \(error)")
       }
       machine.handle(.storageOpened, now: now)
-    case .replay(_, let to): machine.handle(.replayed(through: to), now: now)
+    case .replay(let from, let to): replay(from: from, to: to)
     case .storage(.commit(let chunks, let state)): commits.append((chunks, state))
     case .sink(_, let notice): notices.append(notice)
     case .report(.recovering(let plan)): plans.append(plan)

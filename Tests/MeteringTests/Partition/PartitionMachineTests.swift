@@ -7,34 +7,6 @@ import Testing
   private static let event =
     #"{"idempotencyKey":"k","customerId":"c","featureId":"calls","amount":1,"timestamp":1760000000000}"#
 
-  @Test("a founder appends OWNER only when GENESIS has been read back")
-  func founding() {
-    let rig = MachineRig(nonce: 1, rules: rules)
-    rig.lands = false
-    rig.begin()
-    #expect(rig.appended.map(\.count) == [1])
-    rig.lands = true
-    rig.land(rig.appended[0])
-    #expect(rig.appended.map(\.count) == [1, 2])
-    #expect(rig.machine.phaseDescription == "counting")
-  }
-
-  @Test("a founder that never appended its CONFIG leaves the sightings to the first cut's")
-  func foundingWithoutConfiguration() {
-    let first = MachineRig(nonce: 1, rules: rules, dedupFrom: 0, start: 5)
-    first.lands = false
-    first.begin()
-    let other = MachineRig(nonce: 2, rules: Sample.rules(version: 2), dedupFrom: 0, start: 5)
-    other.land(first.appended[0])
-    other.begin()
-    #expect(other.stops.isEmpty)
-    #expect(other.machine.phaseDescription == "counting")
-    // Who still has the founder's version does not count on under it.
-    let late = MachineRig(nonce: 3, rules: rules, log: other.log)
-    late.begin()
-    #expect(late.stops.map(\.code) == [.configurationWithoutVersion])
-  }
-
   @Test("an open range without rows that was restored is cut five minutes later")
   func restoredOpenRange() throws {
     let first = MachineRig(nonce: 1, rules: rules)

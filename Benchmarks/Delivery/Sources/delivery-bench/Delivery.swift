@@ -62,8 +62,7 @@ struct Delivery {
       clusterID: "c", topic: "usage", group: "meterd", partition: 0, partitionCount: 1, startOffset: 0,
       dedupFromOffset: 0, fingerprintKey: Array(0..<16), incarnation: Array(16..<32),
       configuration: workload.rules.digest)
-    try append(.genesis(genesis))
-    try append(.config(ConfigurationRecord(digest: workload.rules.digest, bytes: workload.rules.encoded)))
+    try append(.genesis(genesis, rules: workload.rules.encoded))
     try append(.owner(Owner(instance: "bench")))
     let rows = workload.cutRows()
     var counters = RangeCounters()
