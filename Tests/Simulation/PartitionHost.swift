@@ -178,6 +178,7 @@ final class PartitionHost {
       cutsOfThisLife += 1
       guard cutsOfThisLife > 1 else { return }
       coverage = "warm: later cut of one life"
+    case .settlingOnly: coverage = "recovery: settling only"
     case .timestampsCapped: coverage = "timestamp: capped"
     default: return
     }

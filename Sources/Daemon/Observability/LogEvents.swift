@@ -107,6 +107,14 @@ extension LogEvent {
       ])
   }
 
+  /// A person has accepted that the usage topic is another one.
+  public static func partitionSettlesOnly(partition: Int32, head: Int64) -> LogEvent {
+    LogEvent(
+      "partition.settles_only", .warning,
+      "nothing is counted: the usage topic is not the one of this ledger; what was counted is billed",
+      [("partition", .integer(Int64(partition))), ("head", .integer(head))])
+  }
+
   /// The partition fails closed. `remedy` is the command that resolves it.
   public static func partitionStopped(partition: Int32, reason: String, offset: Int64, detail: String, remedy: String)
     -> LogEvent

@@ -182,6 +182,10 @@ extension PartitionWorker {
       log.emit(
         .partitionRecovered(
           partition: partition, position: from, head: machine?.picture().head ?? from, seconds: seconds))
+    case .settlingOnly(let head):
+      failures = 0
+      setState(.draining)
+      log.emit(.partitionSettlesOnly(partition: partition, head: head))
     case .cut(let number, let from, let to, let rows):
       metrics.cuts.add(1)
       settleTimes.cut(number, from: from, to: to)

@@ -188,6 +188,13 @@ extension PartitionMachine {
     fold.resolution(reason: code.rawValue, offset: offset)
   }
 
+  /// Whether a person has resolved this stop; else it is one.
+  private mutating func isAccepted(_ reason: StopReason) -> Bool {
+    if resolution(of: reason.code, at: reason.offset) != nil { return true }
+    stop(reason)
+    return false
+  }
+
   private mutating func own(now: Int64) {
     ownAppendedAt = now
     phase = .owning
@@ -202,13 +209,13 @@ extension PartitionMachine {
     if genesis.clusterID != facts.clusterID || genesis.topic != facts.topic {
       let detail =
         "it belongs to topic \(genesis.topic) of cluster \(genesis.clusterID), not to \(facts.topic) of \(facts.clusterID)"
-      stop(.init(.otherTopic, offset: 0, detail: detail))
-      return false
+      guard isAccepted(StopReason(.otherTopic, offset: 0, detail: detail)) else { return false }
+      isOnlySettling = true
     }
     if genesis.partitionCount != facts.partitionCount {
       let detail = "\(genesis.partitionCount) when the ledger began, \(facts.partitionCount) now"
-      stop(.init(.partitionCountChanged, offset: 0, detail: detail))
-      return false
+      guard isAccepted(StopReason(.partitionCountChanged, offset: 0, detail: detail)) else { return false }
+      isOnlySettling = true
     }
     let isResolved = resolution(of: .ledgerLost, at: 0) != nil
     if let committed = facts.committed, committed.incarnation != genesis.incarnation, !isResolved {
@@ -252,6 +259,7 @@ extension PartitionMachine {
     guard phase == .owning else { return }
     ownedAt = ownAppendedAt
     emit(.report(.owned(records: fold.nextOffset)))
+    if isOnlySettling { return settleOnly(now: now) }
     phase = .inspecting
     emit(.inspectLog(verify: fold.head?.lastRecord?.offset))
   }

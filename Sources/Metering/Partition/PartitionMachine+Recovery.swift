@@ -6,12 +6,14 @@ extension PartitionMachine {
       return
     }
     if end < head.offset {
+      guard resolution(of: .logEndsBeforeHead, at: head.offset) == nil else { return settleOnly(now: now) }
       let detail =
         "the topic ends at \(end), the head is \(head.offset): give the re-created topic a kafka.group of its own"
       return stop(.init(.logEndsBeforeHead, offset: head.offset, detail: detail))
     }
     // A hole in its place is as good a proof as another record: what was counted does not vanish above the log's start.
     if let last = head.lastRecord, digest != last.digest, digest != nil || start <= last.offset {
+      guard resolution(of: .topicRecreated, at: head.offset) == nil else { return settleOnly(now: now) }
       let detail =
         "the record at \(last.offset) is not the one that was counted: give the re-created topic a kafka.group of its own"
       return stop(.init(.topicRecreated, offset: head.offset, detail: detail))
@@ -186,6 +188,21 @@ extension PartitionMachine {
     commits.begin(now: now, next: from)
     // When the restored range's oldest event was read is not known any more: at the latest now.
     if let open = counter?.rangeFrom, open < from { oldestOpenReadAt = now }
+    openSinks(now: now)
+    appendPendingCut(now: now)
+    emit(.report(.counting(from: from)))
+    emit(.startReading(from: from))
+  }
+
+  /// Counting is over for this ledger. The local folder stays as it lies: should the topic come back, it is used again.
+  mutating func settleOnly(now: Int64) {
+    isOnlySettling = true
+    phase = .counting
+    openSinks(now: now)
+    emit(.report(.settlingOnly(head: fold.head?.offset ?? 0)))
+  }
+
+  private mutating func openSinks(now: Int64) {
     for index in sinks.indices {
       let name = sinks[index].rules.name
       sinks[index].isOpen = true
@@ -193,8 +210,5 @@ extension PartitionMachine {
       let rows = openRows(sink: name)
       emit(.sink(name: name, .opened(rows, ledgerMilliseconds: fold.ledgerMilliseconds, appendedAt: ownedAt)))
     }
-    appendPendingCut(now: now)
-    emit(.report(.counting(from: from)))
-    emit(.startReading(from: from))
   }
 }

@@ -15,6 +15,7 @@ public struct PartitionMachine: ~Copyable {
     case opening(RecoveryPlan)
     case replaying(RecoveryPlan, next: Int)
     case acceptingLoss(from: Int64, to: Int64)
+    /// Also where ``isOnlySettling``.
     case counting
     case stopped(StopReason)
     case ended(EndReason)
@@ -56,6 +57,10 @@ public struct PartitionMachine: ~Copyable {
   /// DONEs that give rows up as uncertain, until they are read back.
   var givenUp: [RecordIdentity: GivenUp] = [:]
   var snapshots = SnapshotSchedule()
+
+  /// The usage topic is not the ledger's, as a person has accepted: nothing is counted, and what was counted is claimed,
+  /// sent and settled.
+  var isOnlySettling = false
 
   // Counting.
   var lastRecord: LastRecord?
@@ -152,7 +157,7 @@ public struct PartitionMachine: ~Copyable {
   }
 
   /// Whether batches are wanted now. The worker stops pulling while not: that is the back-pressure.
-  public var isCounting: Bool { phase == .counting && !isWaitingForCut && !hasDrained }
+  public var isCounting: Bool { phase == .counting && !isOnlySettling && !isWaitingForCut && !hasDrained }
 
   /// Whether a range is frozen whose cut has not been read back.
   package var hasFrozenRange: Bool { pendingCut != nil }
@@ -234,6 +239,7 @@ extension PartitionMachine {
     case .opening: "opening"
     case .replaying(let plan, let next): "replaying \(next)/\(plan.replay.count)"
     case .acceptingLoss: "accepting loss"
+    case .counting where isOnlySettling: "settling only"
     case .counting: isWaitingForCut ? "waiting for a cut" : "counting"
     case .stopped(let reason): "stopped: \(reason.code.rawValue)"
     case .ended(let reason): "ended: \(reason)"

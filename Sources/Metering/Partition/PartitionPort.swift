@@ -187,6 +187,8 @@ public enum PartitionEvent: Hashable, Sendable {
   case owned(records: Int64)
   case recovering(RecoveryPlan)
   case counting(from: Int64)
+  /// The usage topic is not the ledger's, as a person has accepted: what was counted up to the head is settled.
+  case settlingOnly(head: Int64)
   case cut(number: UInt64, from: Int64, to: Int64, rows: Int)
   /// It spans every cut up to `throughCut` that the sink had not claimed.
   case claim(sink: String, number: UInt64, throughCut: UInt64, rows: Int)

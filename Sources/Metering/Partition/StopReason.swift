@@ -59,12 +59,10 @@ public struct StopReason: Hashable, Sendable {
   public var isResolvable: Bool {
     switch code {
     case .logStartsBeyondHead, .windowNotRetained, .recordInHole, .ledgerLost, .ledgerChanged, .rowsDeleted,
-      .sinkVanished, .configurationWithoutVersion:
+      .sinkVanished, .configurationWithoutVersion, .topicRecreated, .logEndsBeforeHead, .partitionCountChanged,
+      .otherTopic:
       true
-    case .topicRecreated, .logEndsBeforeHead, .ledgerUnreadable, .partitionCountChanged, .otherTopic, .overflow,
-      .storageFailed, .appendRefused,
-      .readRefused:
-      false
+    case .ledgerUnreadable, .overflow, .storageFailed, .appendRefused, .readRefused: false
     }
   }
 
@@ -89,8 +87,10 @@ public struct StopReason: Hashable, Sendable {
       "what the sink has not billed stays unbilled until a sink of that name returns"
     case .configurationWithoutVersion:
       "the changed configuration counts from the head on, as if its version had been raised"
-    case .topicRecreated, .logEndsBeforeHead, .ledgerUnreadable, .partitionCountChanged, .otherTopic, .overflow,
-      .storageFailed, .appendRefused, .readRefused:
+    case .topicRecreated, .logEndsBeforeHead, .partitionCountChanged, .otherTopic:
+      "this group counts nothing more of the topic as it is now; what it has counted is still billed. Give the topic a "
+        + "kafka.group of its own for what is to be counted"
+    case .ledgerUnreadable, .overflow, .storageFailed, .appendRefused, .readRefused:
       "nothing: remove the cause and start again"
     }
   }
@@ -104,11 +104,7 @@ public struct StopReason: Hashable, Sendable {
       return "meterd ledger resolve \(partition) --reason \(code.rawValue) --why TEXT --config \(path)"
     }
     switch code {
-    case .topicRecreated, .logEndsBeforeHead:
-      return "give the re-created topic a group of its own (kafka.group), then restart meterd"
     case .ledgerUnreadable: return "run the version of meterd that wrote the record, or a newer one that reads it"
-    case .partitionCountChanged: return "use a new topic and group for another number of partitions"
-    case .otherTopic: return "give this topic a group of its own (kafka.group)"
     case .overflow: return "look at the quantities that the producers send; the total is beyond 128 bits"
     case .storageFailed: return "free space or repair the disk under storage.path, then restart meterd"
     case .appendRefused, .readRefused: return "give meterd's user the rights that `meterd check` lists, then restart"

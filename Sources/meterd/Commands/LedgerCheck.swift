@@ -108,11 +108,11 @@ enum LedgerCheck {
     func isResolved(_ code: StopReason.Code, _ offset: Int64) -> Bool {
       fold.resolution(reason: code.rawValue, offset: offset) != nil
     }
-    if genesis.clusterID != opened.clusterID || genesis.topic != settings.kafka.topic {
+    if genesis.clusterID != opened.clusterID || genesis.topic != settings.kafka.topic, !isResolved(.otherTopic, 0) {
       return StopReason(
         .otherTopic, offset: 0, detail: "the ledger belongs to topic \(genesis.topic) of cluster \(genesis.clusterID)")
     }
-    if genesis.partitionCount != opened.usage.partitionCount {
+    if genesis.partitionCount != opened.usage.partitionCount, !isResolved(.partitionCountChanged, 0) {
       return StopReason(
         .partitionCountChanged, offset: 0,
         detail: "\(genesis.partitionCount) when the ledger began, \(opened.usage.partitionCount) now")
@@ -130,7 +130,7 @@ enum LedgerCheck {
         .sinkVanished, offset: head.offset,
         detail: "\(missing.joined(separator: ", ")): configure it again, or with `retired: true`")
     }
-    if marks.high < head.offset {
+    if marks.high < head.offset, !isResolved(.logEndsBeforeHead, head.offset) {
       return StopReason(
         .logEndsBeforeHead, offset: head.offset, detail: "the topic ends at \(marks.high), the head is \(head.offset)")
     }

@@ -52,7 +52,7 @@ enum LedgerResolveCommand {
       return stop.offset
     }
     switch code {
-    case .ledgerLost: return 0
+    case .ledgerLost, .otherTopic, .partitionCountChanged: return 0
     case .logStartsBeyondHead, .logEndsBeforeHead, .topicRecreated, .windowNotRetained, .sinkVanished,
       .configurationWithoutVersion:
       guard let head = try access.fold(partition).head else {

@@ -33,14 +33,14 @@ final class MachineRig {
   init(
     nonce: UInt64, rules: BillingRules, log: [LedgerEntry] = [], low: Int64 = 0, local: LocalSummary? = nil,
     chunks: [JournalChunk] = [], partition: Int32 = 3, dedupFrom: Int64 = 0, start: Int64 = 0,
-    settings: PartitionSettings = PartitionSettings()
+    settings: PartitionSettings = PartitionSettings(), topic: String = "usage", partitionCount: Int32 = 8
   ) {
     self.log = log
     self.low = low
     self.chunks = chunks
     let facts = PartitionFacts(
-      clusterID: "cluster", topic: "usage", group: "meterd", partition: partition, partitionCount: 8, instance: "a",
-      nonce: nonce, fingerprintKey: Array(0..<16), incarnation: Array(16..<32), startOffset: start,
+      clusterID: "cluster", topic: topic, group: "meterd", partition: partition, partitionCount: partitionCount,
+      instance: "a", nonce: nonce, fingerprintKey: Array(0..<16), incarnation: Array(16..<32), startOffset: start,
       dedupFromOffset: dedupFrom, committed: nil, local: local)
     machine = PartitionMachine(
       facts: facts, rules: rules, settings: settings, mapCustomer: { _, customer in customer })

@@ -45,6 +45,55 @@ import Testing
     #expect(deleted.stops.isEmpty)
   }
 
+  @Test("where a person has accepted another topic, what was counted is claimed, and nothing is counted")
+  func settlingOnly() throws {
+    let ledger = try ledger()
+    let first = rig(20, ledger.entries)
+    first.usageDigest = Digest(of: [9])
+    first.begin()
+    let stop = try #require(first.stops.first)
+    #expect(stop.isResolvable)
+    let accepted = Resolve.Decision.stop(reason: stop.code.rawValue, offset: stop.offset, argument: 0)
+    first.land(.resolve(Resolve(decision: accepted, why: "test")), nonce: 99, sequence: 0)
+    #expect(first.ends == [.resolved])
+    let second = rig(21, first.log)
+    second.usageDigest = Digest(of: [9])
+    second.begin()
+    #expect(second.stops.isEmpty && second.plans.isEmpty)
+    #expect(!second.machine.isCounting && second.count("{}", at: 106) == 0)
+    second.handle(.sinkReady(name: "books", true))
+    second.handle(.tick, now: 60_000)
+    let rows = second.takeNotices().compactMap { if case .claimStands(let rows) = $0 { rows.count } else { nil } }
+    #expect(rows == [1])
+    second.handle(.drain)
+    #expect(second.machine.picture().head == 106 && second.ends.isEmpty)
+    // The topic is what it was again: counting goes on.
+    let third = rig(22, second.log)
+    third.begin()
+    #expect(third.stops.isEmpty && third.machine.isCounting)
+    #expect(third.machine.counter?.nextOffset == 106)
+  }
+
+  @Test("a ledger of another topic, or of another number of partitions, is settled once that is accepted")
+  func otherTopic() throws {
+    let ledger = try ledger()
+    for (topic, partitions, code) in [
+      ("other", Int32(8), StopReason.Code.otherTopic), ("usage", 9, .partitionCountChanged),
+    ] {
+      let first = MachineRig(nonce: 20, rules: rules, log: ledger.entries, topic: topic, partitionCount: partitions)
+      first.begin()
+      #expect(first.stops.map(\.code) == [code] && first.appended.isEmpty)
+      let accepted = Resolve.Decision.stop(reason: code.rawValue, offset: 0, argument: 0)
+      first.land(.resolve(Resolve(decision: accepted, why: "test")), nonce: 99, sequence: 0)
+      let second = MachineRig(nonce: 21, rules: rules, log: first.log, topic: topic, partitionCount: partitions)
+      second.begin()
+      #expect(second.stops.isEmpty && !second.machine.isCounting)
+      second.handle(.sinkReady(name: "books", true))
+      second.handle(.tick, now: 60_000)
+      #expect(second.takeNotices().contains { if case .claimStands = $0 { true } else { false } })
+    }
+  }
+
   @Test("a rebuild from the middle of a cut ends with the clock that the cut states, so that the next one follows it")
   func partialRebuild() throws {
     let ledger = try ledger()
