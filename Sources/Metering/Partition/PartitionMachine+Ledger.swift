@@ -256,7 +256,8 @@ extension PartitionMachine {
       }
       return
     }
-    guard phase == .owning else { return }
+    // Between our look and our OWNER a higher version may have cut: two versions never mix in silence.
+    guard phase == .owning, isConfigurationAllowed() else { return }
     ownedAt = ownAppendedAt
     emit(.report(.owned(records: fold.nextOffset)))
     if isOnlySettling { return settleOnly(now: now) }

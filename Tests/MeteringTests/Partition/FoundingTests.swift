@@ -70,6 +70,26 @@ import Testing
     }
   }
 
+  @Test("an owner whose version was overtaken between its look at the ledger and its OWNER counts nothing")
+  func overtakenVersion() throws {
+    let founder = owner(1, rules)
+    founder.begin()
+    let late = owner(2, rules, log: founder.log)
+    late.lands = false
+    late.begin()
+    let own = try #require(late.appended.first)
+    // Meanwhile a higher version cuts.
+    let higher = owner(3, strict, log: founder.log)
+    higher.begin()
+    #expect(higher.count(Self.again, at: 1) == 1)
+    higher.handle(.tick, now: 300_000)
+    #expect(higher.machine.picture().head == 2)
+    late.lands = true
+    late.land(higher.log.dropFirst(founder.log.count).map(\.bytes))
+    late.land(own)
+    #expect(late.stops.map(\.code) == [.configurationWithoutVersion])
+  }
+
   @Test("warm and rebuilt state decide alike, whatever the founder had come to append, and whenever it lands")
   func sightingsOfADeadFounder() throws {
     let second = owner(2, strict)
