@@ -115,6 +115,7 @@ extension WholeBinary {
         let all = Set(0..<DaemonRig.partitions)
         instance.kill()
         rig.featureLines[1] = "exports: { aggregate: count }"
+        publisher.countExports()
         try instance.start()
         for stop in try instance.waitUntilStopped("configuration_without_version", partitions: all) {
           try instance.follow(stop)
@@ -122,10 +123,11 @@ extension WholeBinary {
         try waitUntilCounting(instance)
         rig.stripe.faults.setOutage(.unavailable)
         try publisher.publish(400, isPlain: true)
+        try publisher.publishRoundingEvents()
         try instance.waitUntil("rows wait for Stripe") { status in
           status.sinks.contains { $0.name == "stripe-e2e" && $0.rows.in_flight > 0 }
         }
-        instance.kill()
+        _ = try killAtHead(instance)
         rig.version = 2
         rig.sinks = ["webhook"]
         try instance.start()
