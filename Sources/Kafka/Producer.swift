@@ -34,9 +34,16 @@ public final class Producer: Sendable {
   /// - Parameters:
   ///   - properties: override `defaultProperties`; must hold `bootstrap.servers`.
   ///   - reports: takes every record's outcome, exactly once, also of those purged by `close`.
-  public init(
+  public convenience init(
     properties: ClientProperties, observer: ClientObserver = ClientObserver(),
     reports: @escaping @Sendable ([DeliveryReport]) -> Void
+  ) throws(KafkaError) {
+    try self.init(properties: properties, observer: observer, handler: ReportGatherer(reports: reports))
+  }
+
+  /// Makes a producer whose `handler` takes every record's outcome, likewise.
+  public init(
+    properties: ClientProperties, observer: ClientObserver = ClientObserver(), handler: any DeliveryHandler
   ) throws(KafkaError) {
     let client = try ClientHandle(
       RD_KAFKA_PRODUCER, purpose: "producer", properties: Self.defaultProperties.overridden(by: properties),
@@ -51,7 +58,7 @@ public final class Producer: Sendable {
       let queue = rd_kafka_queue_get_main(client.raw)
       defer { rd_kafka_queue_destroy(queue) }
       // What is left when `close` says stop is served without waiting.
-      while serve(queue, timeout: stopping.isSet ? 0 : 100, of: client, reports) || !stopping.isSet {}
+      while serve(queue, timeout: stopping.isSet ? 0 : 100, of: client, handler) || !stopping.isSet {}
     }
   }
 
@@ -153,17 +160,14 @@ public final class Producer: Sendable {
 
 /// Serves one event of the producer's main queue; `false` when none came.
 private func serve(
-  _ queue: OpaquePointer?, timeout: Int32, of client: ClientHandle,
-  _ reports: @Sendable ([DeliveryReport]) -> Void
+  _ queue: OpaquePointer?, timeout: Int32, of client: ClientHandle, _ handler: any DeliveryHandler
 ) -> Bool {
   guard let event = rd_kafka_queue_poll(queue, timeout) else { return false }
   defer { rd_kafka_event_destroy(event) }
   switch rd_kafka_event_type(event) {
   case RD_KAFKA_EVENT_DR:
-    var batch: [DeliveryReport] = []
-    batch.reserveCapacity(rd_kafka_event_message_count(event))
-    while let message = rd_kafka_event_message_next(event) { batch.append(DeliveryReport(message)) }
-    reports(batch)
+    var deliveries = Deliveries(event: event)
+    handler.take(&deliveries)
   // A queue that is polled for events hands these over too, past their callbacks.
   case RD_KAFKA_EVENT_STATS:
     if let json = rd_kafka_event_stats(event) { client.reportStatistics(String(cString: json)) }
@@ -173,6 +177,20 @@ private func serve(
   default: break
   }
   return true
+}
+
+/// Makes reports of what it is handed.
+private final class ReportGatherer: DeliveryHandler {
+  let reports: @Sendable ([DeliveryReport]) -> Void
+
+  init(reports: @escaping @Sendable ([DeliveryReport]) -> Void) { self.reports = reports }
+
+  func take(_ deliveries: inout Deliveries) {
+    var batch: [DeliveryReport] = []
+    batch.reserveCapacity(deliveries.count)
+    while let delivery = deliveries.next() { batch.append(delivery.report) }
+    reports(batch)
+  }
 }
 
 private func withBytes(

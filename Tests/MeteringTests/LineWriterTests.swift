@@ -10,7 +10,7 @@ import Testing
     }
   }
 
-  @Test(arguments: [0, 7, 10, -1, 65_536, 1_234_567_890_123, Int64.max, Int64.min])
+  @Test(arguments: [0, 7, 9, 10, 99, 100, -1, -10, 65_536, 1_234_567_890_123, Int64.max, Int64.min])
   func numbersAreTheirOwnDecimals(number: Int64) {
     #expect(line { $0.add(number) } == String(number))
   }
@@ -33,7 +33,7 @@ import Testing
   @Test func aDetailMayBeAnyText() {
     let detail = QuarantineDetail("amount is -3")
     #expect(detail.description == "amount is -3")
-    #expect(detail.withUTF8 { $0.count } == 12)
-    #expect(QuarantineDetail("").withUTF8 { $0.count } == 0)
+    detail.withUTF8 { #expect($0.count == 12) }
+    QuarantineDetail("").withUTF8 { #expect($0.isEmpty) }
   }
 }

@@ -9,16 +9,12 @@ public struct PartitionQuarantine {
   private let producer: Producer
   private let target: Producer.Topic
   private let progress: QuarantineProgress
-  private let usageTopic: [UInt8]
   private let partition: Int32
 
-  init(
-    producer: Producer, target: Producer.Topic, progress: QuarantineProgress, usageTopic: [UInt8], partition: Int32
-  ) {
+  init(producer: Producer, target: Producer.Topic, progress: QuarantineProgress, partition: Int32) {
     self.producer = producer
     self.target = target
     self.progress = progress
-    self.usageTopic = usageTopic
     self.partition = partition
   }
 
@@ -46,26 +42,16 @@ public struct PartitionQuarantine {
     }
   }
 
-  /// The original headers, then ours (INTERFACE.md section 1).
-  private func headers(of record: RecordView, reason: QuarantineReason, detail: QuarantineDetail) -> HeaderList {
-    let list = HeaderList(expecting: record.headers.count + 5)
-    for header in record.headers {
-      list.add(header.name, header.value.baseAddress == nil ? nil : header.value)
+  private func headers(of record: RecordView, reason: QuarantineReason, detail: QuarantineDetail) -> HeaderList? {
+    var list: HeaderList?
+    detail.withUTF8 { detail in
+      withUnsafeTemporaryAllocation(byteCount: LineWriter.mostDigits, alignment: 1) { room in
+        var offset = LineWriter(room: room)
+        offset.add(record.offset)
+        list = progress.headers.list(
+          original: record.headers, reason: reason.code, offset: offset.bytes, detail: detail)
+      }
     }
-    let code = reason.code
-    list.add("meterd_reason", UnsafeRawBufferPointer(start: code.utf8Start, count: code.utf8CodeUnitCount))
-    usageTopic.withUnsafeBytes { list.add("meterd_topic", $0) }
-    add("meterd_partition", Int64(partition), to: list)
-    add("meterd_offset", record.offset, to: list)
-    detail.withUTF8 { list.add("meterd_detail", $0) }
     return list
-  }
-
-  private func add(_ name: StaticString, _ number: Int64, to list: borrowing HeaderList) {
-    withUnsafeTemporaryAllocation(byteCount: LineWriter.mostDigits, alignment: 1) { room in
-      var line = LineWriter(room: room)
-      line.add(number)
-      list.add(name, line.bytes)
-    }
   }
 }

@@ -18,7 +18,7 @@ public final class QuarantineLog: Sendable {
   private let tracker: Tracker
 
   /// Shared with the report handler, so that the producer does not keep its owner alive.
-  private final class Tracker: Sendable {
+  private final class Tracker: DeliveryHandler {
     /// Each partition has a lock of its own: a worker and the reports of the others do not meet.
     let partitions = Mutex<[Int32: QuarantineProgress]>([:])
     // In a struct: a closure that is itself a mutex's value is wrapped in two thunks more by every access.
@@ -29,15 +29,14 @@ public final class QuarantineLog: Sendable {
 
     func progress(of partition: Int32) -> QuarantineProgress? { partitions.withLock { $0[partition] } }
 
-    func take(_ reports: [DeliveryReport]) {
+    func take(_ deliveries: inout Deliveries) {
       var touched: [Int32] = []
-      var rest = reports[...]
+      var next = deliveries.next()
       // Reports of one partition come together.
-      while let partition = rest.first?.partition {
-        let run = rest.prefix { $0.partition == partition }
-        rest = rest[run.endIndex...]
-        progress(of: partition)?.take(run)
-        if !touched.contains(partition) { touched.append(partition) }
+      while let first = next {
+        if !touched.contains(first.partition) { touched.append(first.partition) }
+        // Of a partition that was given up nobody wants to know.
+        next = progress(of: first.partition).map { $0.take(first, then: &deliveries) } ?? deliveries.next()
       }
       guard let notify = listener.withLock({ $0.notify }) else { return }
       for partition in touched { notify(partition) }
@@ -64,7 +63,7 @@ public final class QuarantineLog: Sendable {
         "message.timeout.ms": "0", "retries": "2147483647", "queue.buffering.max.messages": "100000",
         "queue.buffering.max.kbytes": "65536",
         "message.max.bytes": String(min(max(greatestRecord, 1_000), 1_000_000_000)),
-      ]), observer: observer, reports: { tracker.take($0) })
+      ]), observer: observer, handler: tracker)
     target = try producer.topic(topic)
   }
 
@@ -78,12 +77,11 @@ public final class QuarantineLog: Sendable {
   public func partition(_ partition: Int32) -> PartitionQuarantine {
     let progress = tracker.partitions.withLock { partitions in
       if let known = partitions[partition] { return known }
-      let new = QuarantineProgress()
+      let new = QuarantineProgress(headers: QuarantineHeaders(usageTopic: usageTopic, partition: partition))
       partitions[partition] = new
       return new
     }
-    return PartitionQuarantine(
-      producer: producer, target: target, progress: progress, usageTopic: usageTopic, partition: partition)
+    return PartitionQuarantine(producer: producer, target: target, progress: progress, partition: partition)
   }
 
   /// Every quarantined record of the partition below this offset is acknowledged by all in-sync replicas; Int64.max

@@ -8,6 +8,9 @@ final class QuarantineProgress: Sendable {
     var failure: KafkaError?
   }
   private let state = Mutex(State())
+  let headers: QuarantineHeaders
+
+  init(headers: QuarantineHeaders) { self.headers = headers }
 
   /// A record is about to be handed over, before its report can come; not after a failure.
   func begin(_ offset: Int64) throws(KafkaError) {
@@ -21,18 +24,25 @@ final class QuarantineProgress: Sendable {
   /// A record was refused for good: the first failure is the one that is told.
   func fail(_ error: KafkaError) { state.withLock { $0.failure = $0.failure ?? error } }
 
-  /// What became of some records.
-  func take(_ reports: ArraySlice<DeliveryReport>) {
+  /// Takes what became of a record, and of those of its partition that were reported right after it; returns the first
+  /// one of another partition.
+  func take(_ first: Delivery, then rest: inout Deliveries) -> Delivery? {
+    var next: Delivery? = first
+    var pile = HeaderPile()
     state.withLock { state in
-      for report in reports {
-        if let error = report.error {
+      while let delivery = next, delivery.partition == first.partition {
+        if let error = delivery.isDelivered ? nil : delivery.report.error {
           state.failure = state.failure ?? error
         } else {
           // The token is the offset and one: a null pointer is no token.
-          state.pending.acknowledged(Int64(report.token) - 1)
+          state.pending.acknowledged(Int64(delivery.token) - 1)
         }
+        if delivery.isDelivered { QuarantineHeaders.collect(delivery, into: &pile) }
+        next = rest.next()
       }
     }
+    headers.giveBack(pile)
+    return next
   }
 
   var acknowledgedThrough: Int64 { state.withLock { $0.pending.acknowledgedThrough } }

@@ -28,19 +28,21 @@ public struct LineWriter {
 
   /// Adds a number in decimal: at most ``mostDigits`` bytes.
   public mutating func add(_ number: Int64) {
-    withUnsafeTemporaryAllocation(byteCount: Self.mostDigits, alignment: 1) { digits in
-      var start = digits.count
-      var rest = number.magnitude
-      repeat {
-        start -= 1
-        digits[start] = UInt8(ascii: "0") + UInt8(truncatingIfNeeded: rest % 10)
-        rest /= 10
-      } while rest > 0
-      if number < 0 {
-        start -= 1
-        digits[start] = UInt8(ascii: "-")
-      }
-      add(UnsafeRawBufferPointer(rebasing: digits[start...]))
+    var digits = 1
+    var rest = number.magnitude / 10
+    while rest > 0 {
+      digits += 1
+      rest /= 10
+    }
+    let length = digits + (number < 0 ? 1 : 0)
+    precondition(length <= room.count - count, "the line is longer than its room")
+    if number < 0 { room[count] = UInt8(ascii: "-") }
+    count += length
+    // From the last digit on.
+    rest = number.magnitude
+    for place in 1...digits {
+      room[count - place] = UInt8(ascii: "0") + UInt8(truncatingIfNeeded: rest % 10)
+      rest /= 10
     }
   }
 }

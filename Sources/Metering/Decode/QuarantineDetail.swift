@@ -43,10 +43,12 @@ public struct QuarantineDetail: Sendable, CustomStringConvertible {
   }
 
   /// Calls `body` with the text in UTF-8, which is gone afterwards: `customer at byte 57`, `time`, `byte 12`, `record`.
-  public func withUTF8<Result>(_ body: (UnsafeRawBufferPointer) -> Result) -> Result {
+  ///
+  /// It returns nothing: other modules would call a generic function unspecialized, for every bad event.
+  public func withUTF8(_ body: (UnsafeRawBufferPointer) -> Void) {
     if let text { return body(UnsafeRawBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount)) }
     // No concept's name and no number is longer than 20 bytes.
-    return withUnsafeTemporaryAllocation(byteCount: 64 + (dimension?.count ?? 0), alignment: 1) { room in
+    withUnsafeTemporaryAllocation(byteCount: 64 + (dimension?.count ?? 0), alignment: 1) { room in
       var line = LineWriter(room: room)
       if let dimension {
         line.add("dimension ")
@@ -60,10 +62,14 @@ public struct QuarantineDetail: Sendable, CustomStringConvertible {
       } else if line.count == 0 {
         line.add("record")
       }
-      return body(UnsafeRawBufferPointer(rebasing: room[..<line.count]))
+      body(line.bytes)
     }
   }
 
   /// The text.
-  public var description: String { withUTF8 { String(decoding: $0, as: UTF8.self) } }
+  public var description: String {
+    var text = ""
+    withUTF8 { text = String(decoding: $0, as: UTF8.self) }
+    return text
+  }
 }

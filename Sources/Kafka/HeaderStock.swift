@@ -1,0 +1,59 @@
+internal import CRdkafka
+
+/// Some lists of headers, the last one first.
+public struct HeaderPile: ~Copyable, @unchecked Sendable {
+  // Unchecked: as with one list.
+  private var lists: [OpaquePointer] = []
+
+  /// None.
+  public init() {}
+
+  deinit { for list in lists { rd_kafka_headers_destroy(list) } }
+
+  /// How many there are.
+  public var count: Int { lists.count }
+
+  /// Puts one on top.
+  public mutating func push(_ list: consuming HeaderList) { lists.append(list.release()) }
+
+  /// Takes the uppermost one, if there is one.
+  public mutating func pop() -> HeaderList? { lists.popLast().map { HeaderList(owning: $0) } }
+}
+
+/// Lists of headers that are kept to be used again, in numbered places.
+public struct HeaderStock: ~Copyable, @unchecked Sendable {
+  // Unchecked: as with one list.
+  private var places: [[OpaquePointer]]
+  private let most: Int
+  /// How many lists there are.
+  public private(set) var count = 0
+
+  /// An empty stock that keeps at most so many lists.
+  public init(places: Int, most: Int) {
+    self.places = Array(repeating: [], count: places)
+    self.most = most
+  }
+
+  deinit {
+    for place in places {
+      for list in place { rd_kafka_headers_destroy(list) }
+    }
+  }
+
+  /// Keeps a list in a place, unless the stock is full: then it is destroyed.
+  public mutating func push(_ list: consuming HeaderList, at place: Int) {
+    guard count < most else { return }
+    places[place].append(list.release())
+    count += 1
+  }
+
+  /// Takes the list that came to a place last. A full stock that has none there is emptied: nobody asks for what it has.
+  public mutating func pop(at place: Int) -> HeaderList? {
+    guard let list = places[place].popLast() else {
+      if count == most { self = HeaderStock(places: places.count, most: most) }
+      return nil
+    }
+    count -= 1
+    return HeaderList(owning: list)
+  }
+}
