@@ -68,6 +68,60 @@ import Testing
     }
   }
 
+  /// What is delivered gives its headers to what comes next: nothing of the one may show in the other.
+  @Test func headersThatServeAgainSayWhatIsNew() throws {
+    try withLog { cluster, log in
+      let acknowledged = Collected<Int32>()
+      log.onChange { acknowledged.add($0) }
+      let reasons = QuarantineReason.allCases
+      let details = [
+        "amount is -3", "time", "amount is -7", "", "customer at byte 5712", "key is longer than 256 bytes",
+      ]
+      let nothing = UnsafeRawBufferPointer(start: nil, count: 0)
+      func detail(_ offset: Int) -> String { details[offset % details.count] }
+      func reason(_ offset: Int) -> QuarantineReason { reasons[offset / 7 % reasons.count] }
+      // Offsets of many lengths, and waves: each but the first finds lists of the one before.
+      let offsets = (0..<6).flatMap { wave in (0..<500).map { wave * 10_007 + $0 } }
+      for (index, offset) in offsets.enumerated() {
+        if index % 500 == 0 {
+          #expect(acknowledged.wait { _ in log.acknowledgedThrough(partition: 1) == .max } || index == 0)
+        }
+        try log.partition(1).append(
+          RecordView(value: nothing, key: nothing, offset: Int64(offset), timestampMilliseconds: 1),
+          reason: reason(offset), detail: QuarantineDetail(Self.constant(detail(offset))))
+        // Now and then one with a header of its own, which must not come back in another record.
+        if index % 50 == 0 { try append(log, value: nil, key: nil, offset: Int64(offset), partition: 0) }
+      }
+      let reader = try ReaderHandle(properties: ["bootstrap.servers": cluster.bootstrapServers])
+      defer { reader.close() }
+      let stream = try reader.start(topic: Self.topic, partition: 1, offset: .beginning)
+      defer { stream.stop() }
+      var batch = MessageBatch(capacity: 1_000)
+      var seen = 0
+      for _ in 0..<200 where seen < offsets.count {
+        try stream.read(into: &batch, timeoutMilliseconds: 500)
+        for index in 0..<batch.count where batch[index].isRecord {
+          let offset = offsets[seen]
+          let found = try batch[index].headers().map { String(decoding: $0.value ?? [], as: UTF8.self) }
+          #expect(found == ["\(reason(offset).code)", "usage", "1", "\(offset)", detail(offset)])
+          seen += 1
+        }
+      }
+      #expect(seen == offsets.count)
+    }
+  }
+
+  private static func constant(_ text: String) -> StaticString {
+    switch text {
+    case "amount is -3": "amount is -3"
+    case "amount is -7": "amount is -7"
+    case "time": "time"
+    case "customer at byte 5712": "customer at byte 5712"
+    case "key is longer than 256 bytes": "key is longer than 256 bytes"
+    default: ""
+    }
+  }
+
   @Test func acknowledgementsAreKnownByPartition() throws {
     try withLog { cluster, log in
       let acknowledged = Collected<Int32>()
