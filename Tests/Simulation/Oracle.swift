@@ -48,6 +48,9 @@ struct Oracle {
     /// The event's time, as its record states it, and how old it may be.
     var time: Int64?
     var maxAge: Int64
+    /// How far ahead of the clock the event's time may be, where it was refused for that: no sighting, unless an index
+    /// begins in its cut.
+    var refusedBeyond: Int64?
   }
 
   /// A range that was judged, with the clock at its end.
@@ -107,11 +110,8 @@ struct Oracle {
     // No event is refused for its record's timestamp, and one beyond the clock's cap is not the event's time either.
     let stamp = record.view.timestampMilliseconds
     let time = record.meaning.timeMilliseconds ?? (stamp >= 0 ? min(stamp, clock) : clock)
-    if record.meaning.timeMilliseconds != nil,
-      time < clock - rules.maxAgeMilliseconds || time > clock + rules.maxAheadMilliseconds
-    {
-      return quarantine()
-    }
+    let isTooNew = record.meaning.timeMilliseconds != nil && time > clock + rules.maxAheadMilliseconds
+    if record.meaning.timeMilliseconds != nil, time < clock - rules.maxAgeMilliseconds { return quarantine() }
     let rule = rules.features[event.feature] ?? FeatureRule()
     let dimensions = rule.dimensions.map { event.dimensions[$0] ?? "" }
     let payload = "\(event.customer)|\(event.feature)|\(event.units)|\(event.isRevert)|\(dimensions)"
@@ -124,7 +124,8 @@ struct Oracle {
     seen[event.key, default: []].append(
       Sighting(
         offset: offset, clock: clock, payload: payload, time: record.meaning.timeMilliseconds,
-        maxAge: rules.maxAgeMilliseconds))
+        maxAge: rules.maxAgeMilliseconds, refusedBeyond: isTooNew ? rules.maxAheadMilliseconds : nil))
+    if isTooNew { return quarantine() }
     if let within {
       if within.payload == payload { totals.duplicate += 1 } else { quarantine() }
       return
@@ -145,9 +146,11 @@ struct Oracle {
   private func clock(of sighting: Sighting, indexFrom begin: Int64) -> Int64? {
     guard sighting.offset >= begin else { return nil }
     guard let cut = ranges.first(where: { $0.from < begin && begin < $0.to }), sighting.offset < cut.to else {
-      return sighting.clock
+      return sighting.refusedBeyond == nil ? sighting.clock : nil
     }
     if let time = sighting.time, time < cut.clock - sighting.maxAge { return nil }
+    // By that clock it was not too new: who rebuilds cannot know better.
+    if let time = sighting.time, let ahead = sighting.refusedBeyond, time > cut.clock + ahead { return nil }
     return cut.clock
   }
 }
