@@ -4,16 +4,21 @@ import Testing
 
 @Suite("Circuit")
 struct CircuitTests {
-  @Test("An outage puts at most the rows of one second and the probe in doubt; the probe is the same each time")
+  @Test(
+    "An outage puts at most the rows of one second and the probe in doubt; the probe changes after ten minutes, then twenty"
+  )
   func probe() {
     let harness = Harness(contract(rates: [RateLimit(count: 10, burst: 1)]))
     harness.open(0, (0..<1_000).map { row($0) })
-    harness.run(for: 3_600_000) { while !harness.requests.isEmpty { harness.reply(503) } }
-    let keys = Set(harness.sent.flatMap(\.keys))
-    #expect(keys.count <= 11)
-    #expect(harness.machine.status().circuit == .open)
+    func keys() -> Int { Set(harness.sent.flatMap(\.keys)).count }
+    harness.run(for: 600_000) { while !harness.requests.isEmpty { harness.reply(503) } }
+    let first = keys()
+    #expect(first <= 11)
     let lastHalf = harness.sent.suffix(harness.sent.count / 2)
     #expect(Set(lastHalf.flatMap(\.keys)).count == 1)
+    harness.run(for: 3_000_000) { while !harness.requests.isEmpty { harness.reply(503) } }
+    #expect(keys() == first + 2)
+    #expect(harness.machine.status().circuit == .open)
     #expect(harness.sent.count > 50)
     // Rows that were granted but not sent when it opened are void.
     harness.run(for: 120_000) { while !harness.requests.isEmpty { harness.reply(200) } }
@@ -48,6 +53,49 @@ struct CircuitTests {
     #expect(harness.ready[0] == true)
     harness.give(.claimStands(0, rows: [row(0, claim: 1)]))
     #expect(harness.requests.map(\.keys) == [["k1.0"]])
+  }
+
+  @Test("One customer that the provider cannot digest does not open it, nor hold up the next claim")
+  func poisonedCustomer() {
+    let harness = Harness(contract(serial: true))
+    harness.open(0, (0..<5).map { row($0, customer: "a") } + (5..<9).map { row($0, customer: "c\($0)") })
+    harness.run(for: 3_600_000) {
+      while let request = harness.requests.first {
+        harness.reply(request.keys[0] < "k0.5" ? 500 : 200, to: request)
+      }
+    }
+    #expect(!harness.events.contains { if case .circuitOpened = $0 { true } else { false } })
+    #expect(harness.outcomes.count == 4)
+    #expect(harness.ready[0] == true)
+  }
+
+  @Test("Rows that failed stop holding up the next claim after ten minutes, and a fresh row closes the circuit")
+  func poisonedMeter() {
+    let harness = Harness(contract(serial: true))
+    let isPoisoned = { (request: Harness.Request) in request.keys[0] <= "k1.0" }
+    harness.open(0, (0..<6).map { row($0, customer: "c\($0)", meter: "bad") })
+    func answer() {
+      while let request = harness.requests.first { harness.reply(isPoisoned(request) ? 500 : 200, to: request) }
+    }
+    harness.run(for: 300_000) { answer() }
+    #expect(harness.machine.status().circuit == .open)
+    #expect(harness.ready[0] != true)
+    harness.run(for: 400_000) { answer() }
+    #expect(harness.ready[0] == true)
+    // Older than most of the next claim's, and poisoned as well: asked first, and given up after ten minutes.
+    harness.give(
+      .claimStands(
+        0,
+        rows: SinkRows(
+          [row(0, claim: 1, customer: "d", meter: "bad")] + (1..<5).map { row($0, claim: 1, customer: "e\($0)") })))
+    harness.run(for: 2_000_000) { answer() }
+    #expect(harness.outcomes.count == 4)
+    #expect(harness.ready[0] == true)
+    // Those that keep failing open it again and again: a fresh row closes it each time.
+    harness.give(.claimStands(0, rows: SinkRows((1..<5).map { row($0, claim: 2, customer: "f\($0)") })))
+    harness.run(for: 70_000) { answer() }
+    #expect(harness.outcomes.count == 8)
+    #expect(harness.ready[0] == true)
   }
 
   @Test("A 401 opens it at once, alarms, and leaves nothing in doubt")

@@ -58,11 +58,50 @@ struct FailureTests {
   func deferredByTime() {
     let harness = Harness(contract())
     harness.open(0, [row(0)])
+    // Nothing is tried meanwhile: time alone does it.
     harness.reply(503, [("Retry-After", "601")])
-    harness.run(for: 601_000)
+    harness.run(for: 599_999)
     #expect(harness.ready[0] != true)
-    harness.reply(503, [("Retry-After", "1")])
+    harness.run(for: 1)
     #expect(harness.ready[0] == true)
+    #expect(harness.machine.status().deferredRows == 1)
+  }
+
+  @Test("A burst of 429s is one: what was under way when the pause began does not make it longer")
+  func burst() {
+    let harness = Harness(contract(concurrency: 100))
+    harness.open(0, (0..<100).map { row($0) })
+    #expect(harness.requests.count == 100)
+    while !harness.requests.isEmpty { harness.reply(429) }
+    let paused = harness.events.compactMap { if case .rateLimited(let until) = $0 { until } else { nil } }
+    #expect(paused.count == 1)
+    #expect((1...1_000).contains(paused[0] - harness.now))
+  }
+
+  @Test("A row whose outcome a person takes back while its attempt is under way is not forgotten")
+  func retriedUnderWay() {
+    let harness = Harness(contract())
+    harness.open(0, [row(0)])
+    harness.give(.rowGone(0, ref(0)))
+    harness.give(.rowRetried(0, row(0)))
+    harness.reply(503)
+    harness.run(for: 2_000)
+    #expect(harness.sent.count == 2)
+    harness.reply(200)
+    harness.run(for: 200)
+    #expect(harness.outcomes == [ref(0): .delivered])
+  }
+
+  @Test("A timer that reaches less far than the machine asked for is set again")
+  func shortTimer() {
+    let harness = Harness(contract(timestamps: .init(newestAheadMilliseconds: 0)))
+    harness.open(0, [row(0, timestamp: epoch + 2 * 86_400_000)])
+    let asked = harness.wake
+    #expect(asked.map { $0 >= 172_800_000 } == true)
+    harness.wake = nil
+    harness.now = 86_400_000
+    harness.give(.tick)
+    #expect(harness.wake == asked)
   }
 
   @Test("With 10,000 deferred rows claims wait; a row beyond them holds up by itself")

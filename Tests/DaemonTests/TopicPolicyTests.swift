@@ -72,7 +72,7 @@ import Testing
   }
 
   @Test func quarantineMustTakeTheLargestRecordAndAnyTimestamp() {
-    #expect(quarantine.settings["max.message.bytes"] == "2065536")
+    #expect(quarantine.settings["max.message.bytes"] == "16065536")
     var topic = quarantine
     topic.settings["max.message.bytes"] = "2000000"
     topic.settings["message.timestamp.after.max.ms"] = "3600000"

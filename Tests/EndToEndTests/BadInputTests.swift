@@ -30,6 +30,73 @@ extension WholeBinary {
       }
     }
 
+    /// The broker's limit is of what arrives: a record that was compressed on its way is far larger than that.
+    @Test("a record larger than max.message.bytes is quarantined, and counting goes on") func largerThanTheLimit()
+      throws
+    {
+      let rig = try DaemonRig("large")
+      rig.sinks = ["webhook"]
+      let instance = try Instance(rig, "one")
+      try rig.run([instance]) {
+        let failures = Failures()
+        let producer = try Producer(
+          properties: rig.properties.overridden(by: ["message.max.bytes": "20000000", "compression.codec": "zstd"])
+        ) { failures.take($0) }
+        defer { producer.close() }
+        var expected = ExpectedTotals()
+        let large = "{\"pad\":\"\(String(repeating: "abcdefgh", count: 400_000))\"}"
+        for (number, value) in [event("a", "cus_1", 5), large, event("b", "cus_1", 7)].enumerated() {
+          try producer.produce(
+            topic: rig.topic, partition: 0, key: Array("cus_1".utf8), value: Array(value.utf8), token: UInt64(number))
+        }
+        expected.add("cus_1", "api_calls", 12 * ExpectedTotals.one)
+        try producer.flush(timeoutMilliseconds: 30_000)
+        #expect(failures.all.isEmpty, "not published: \(failures.all)")
+        try instance.start()
+        try rig.waitUntilExact(expected, seconds: 60, [instance])
+        #expect(instance.metric("meterd_events_quarantined_total", "reason=\"record_too_large\"") == 1)
+        #expect(try rig.quarantined().map(\.value.utf8.count) == [large.utf8.count])
+        try instance.stopGracefully()
+      }
+    }
+
+    /// The last cut waits for the quarantine's acknowledgements, which come after the reading has ended.
+    @Test("a stop amid bad events makes its last cut") func stopAmidBadEvents() throws {
+      let rig = try DaemonRig("amid")
+      rig.sinks = ["webhook"]
+      rig.flushLines = ["interval: 10m"]
+      let instance = try Instance(rig, "one")
+      try rig.run([instance]) {
+        let failures = Failures()
+        let producer = try Producer(properties: rig.properties) { failures.take($0) }
+        defer { producer.close() }
+        let records = 400_000
+        for number in 0..<records {
+          while producer.unreported > 90_000 { Thread.sleep(forTimeInterval: 0.01) }
+          try producer.produce(
+            topic: rig.topic, partition: Int32(number % 4), key: Array("cus_1".utf8), value: Array("not JSON".utf8))
+        }
+        try producer.flush(timeoutMilliseconds: 60_000)
+        #expect(failures.all.isEmpty, "not published: \(failures.all.prefix(3))")
+        try instance.start()
+        try instance.waitUntil("some are read") { status in
+          status.partitions.count == 4 && status.partitions.allSatisfy { $0.position > 1_000 }
+        }
+        let begin = ContinuousClock.now
+        try instance.stopGracefully()
+        // Half of the grace, 15 s, is what a drain that waits for nothing would take.
+        #expect(ContinuousClock.now - begin < .seconds(10))
+        try FileManager.default.removeItem(atPath: instance.storage)
+        try instance.start()
+        try instance.waitUntil("it goes on") { status in
+          status.partitions.count == 4 && status.partitions.allSatisfy { $0.state == "counting" }
+        }
+        let heads = instance.status()?.partitions.map(\.head) ?? []
+        #expect(heads.allSatisfy { $0 > 1_000 }, "\(heads)")
+        try instance.stopGracefully()
+      }
+    }
+
     /// The reasons' counters come to what was published, each for itself.
     private func waitUntilCounted(_ instance: Instance, _ wanted: Set<QuarantinedRecord>) throws {
       let numbers = Dictionary(grouping: wanted, by: \.reason).mapValues { Double($0.count) }

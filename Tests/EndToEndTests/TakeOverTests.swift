@@ -55,6 +55,47 @@ extension WholeBinary {
       }
     }
 
+    /// What does not fit into memory is sealed while it is read again, long before the head.
+    @Test("a window that outgrows dedup.max_memory is rebuilt, and knows every key") func rebuiltBeyondMemory() throws {
+      let keys = 600_000
+      let rig = try DaemonRig("outgrown")
+      rig.sinks = ["webhook"]
+      rig.moreLines = ["dedup: { max_memory: 16MiB }"]
+      let instance = try Instance(rig, "one")
+      func load() throws {
+        let (end, text) = try instance.run(
+          [
+            "load", "--bootstrap-servers", rig.servers, "--topic", rig.topic, "--events", "\(keys)", "--duplicates",
+            "0%", "--customers", "1000", "--features", "10", "--seed", "7",
+          ], seconds: 200)
+        guard end == .exited(0) else { throw EndToEndFailure(description: "load: \(text)") }
+      }
+      try rig.run([instance]) {
+        try load()
+        try instance.start()
+        try instance.waitUntil("all is counted and cut", seconds: 200) { status in
+          status.partitions.reduce(0) { $0 + $1.head } == keys
+        }
+        instance.kill()
+        try FileManager.default.removeItem(atPath: instance.storage)
+        try instance.start()
+        try instance.waitUntil("every partition counts", seconds: 200) { status in
+          status.partitions.count == Int(DaemonRig.partitions)
+            && status.partitions.allSatisfy { $0.state == "counting" }
+        }
+        let segments = try FileManager.default.subpathsOfDirectory(atPath: instance.storage).filter {
+          $0.hasSuffix(".mdb") && !$0.hasSuffix("journal.mdb")
+        }
+        #expect(segments.count >= Int(DaemonRig.partitions), "sealed: \(segments)")
+        // The same keys once more: none of them is new.
+        try load()
+        #expect(poll(seconds: 100) { instance.metric("meterd_events_consumed_total") == Double(keys) })
+        #expect(instance.metric("meterd_events_duplicate_total") == Double(keys))
+        #expect(instance.metric("meterd_events_counted_total") == 0)
+        try instance.stopGracefully()
+      }
+    }
+
     private func megabytes(_ bytes: Double) -> String { "\(Int((bytes / 1e6).rounded())) MB" }
 
     /// Bytes of the files below a folder.

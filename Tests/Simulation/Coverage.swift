@@ -31,7 +31,7 @@ struct Coverage {
     "recovery: restored with a frozen range", "recovery: cut back", "recovery: cut back and replayed",
     "recovery: rebuilt", "recovery: rebuilt for a changed window", "recovery: from a snapshot",
     "recovery: the ledger's beginning is deleted", "recovery: sealed segments", "recovery: settling only",
-    "warm: later cut of one life",
+    "recovery: sealed within a replay", "warm: sealed within a bucket", "warm: later cut of one life",
     // The ledger.
     "ledger: genesis", "ledger: owner", "ledger: configuration", "ledger: cut", "ledger: empty cut", "ledger: claim",
     "ledger: sending", "ledger: unsent", "ledger: done", "ledger: uncertain", "ledger: parked",

@@ -66,6 +66,10 @@ extension PartitionHost {
       if let wrong = process.disks[partition].commit(chunks, state) { world.fail(wrong) }
     case .seal(let segment):
       let sealed = SimulatedSegment(segment)
+      if machine.phaseDescription.hasPrefix("replaying") { world.coverage.note("recovery: sealed within a replay") }
+      if process.disks[partition].segments.contains(where: { $0.bucket == sealed.bucket }) {
+        world.coverage.note("warm: sealed within a bucket")
+      }
       if let wrong = process.disks[partition].add(sealed) { world.fail(wrong) }
       return sealed
     case .expire(let bucket): process.disks[partition].expire(below: bucket)

@@ -56,6 +56,8 @@ struct Scenario {
     hasRecreation = topic.oneIn(8)
     settings.allowPartialRebuild = topic.oneIn(4)
     hasOldStart = topic.oneIn(12)
+    // Some three, twelve or more sightings fill a table.
+    if memoryLimit == 1 { settings.leastTable = topic.pick([4, 16, PartitionSettings.usualLeastTable]) }
     if hasOldStart {
       settings.ledgerKeepMilliseconds = 0
       settings.snapshotRecords = 8

@@ -66,6 +66,8 @@ extension SinkMachine {
   }
 
   private func pause(_ waitMilliseconds: Int64?) {
+    // Requests that were under way when the pause began were refused for the same reason.
+    if waitMilliseconds == nil, now < pausedUntil { return }
     rateLimitings += 1
     let wait = waitMilliseconds ?? backoff.wait(failure: rateLimitings)
     guard now + wait > pausedUntil else { return }

@@ -12,7 +12,13 @@ extension SinkMachine {
     let claim = part.reference(0).claim
     // A decision that crossed an attempt, or rows handed over twice: what is on its way already stays as it is.
     if partition.knows(claim) {
-      part = part.keeping((0..<part.count).filter { partition.row(part.reference($0)) == nil })
+      part = part.keeping(
+        (0..<part.count).filter { number in
+          guard let row = partition.row(part.reference(number)) else { return true }
+          // The ledger had an outcome, and a person took it back while an attempt was under way.
+          row.isDecided = false
+          return false
+        })
       if part.count == 0 { return }
     }
     let source = RowSource(partition: partition, rows: part)
@@ -184,8 +190,10 @@ extension SinkMachine {
       case .ready, .backingOff, .probe:
         if isPastWindow(row) {
           settleUncertain(row, code: "idempotency_window_passed")
-        } else if row.stage == .backingOff, row.notBefore <= now {
-          makeReady(row)
+        } else {
+          // While the circuit is open nothing is tried, so nothing else would see that it has failed for long.
+          if let since = row.firstFailureAt { deferIfLasting(row, since: since) }
+          if row.stage == .backingOff, row.notBefore <= now { makeReady(row) }
         }
       case .waiting: if row.notBefore <= now { makeReady(row) }
       case .held: if row.notBefore <= now { release(row) }
@@ -206,15 +214,23 @@ extension SinkMachine {
     row.failures += 1
     row.lastCode = code
     let since = row.firstFailureAt ?? now
-    row.firstFailureAt = since
+    if row.firstFailureAt == nil {
+      row.firstFailureAt = now
+      timers.push(row, now + DeliveryLimits.failingUntilDeferredMilliseconds)
+    }
+    deferIfLasting(row, since: since)
+    backOff(row, until: now + max(drawWait(row), waitMilliseconds ?? 0))
+  }
+
+  /// A row that has failed often or for long does not hold up the next claim any more.
+  private func deferIfLasting(_ row: DeliveryRow, since: Int64) {
     let isLasting =
       row.failures >= DeliveryLimits.failuresUntilDeferred
       || now - since >= DeliveryLimits.failingUntilDeferredMilliseconds
-    if isLasting, !row.isDeferred, row.partition.deferred < DeliveryLimits.deferredRows {
-      row.isDeferred = true
-      emit(.rowDeferred(row.partition.number, row.reference, failures: row.failures, code: code))
-    }
-    backOff(row, until: now + max(drawWait(row), waitMilliseconds ?? 0))
+    guard isLasting, !row.isDeferred, row.partition.deferred < DeliveryLimits.deferredRows else { return }
+    row.isDeferred = true
+    recategorize(row)
+    emit(.rowDeferred(row.partition.number, row.reference, failures: row.failures, code: row.lastCode))
   }
 
   /// One draw for all rows of a reply that failed as often: scattered, a batch would come back as single requests.

@@ -60,10 +60,14 @@ public final class SinkMachine {
   var circuit = Circuit.closed
   var circuitFailures = 0
   var circuitOpenedAt: Int64 = 0
-  /// The first rows of the requests that failed since the last success.
-  var failingRows: [DeliveryRow] = []
+  /// The requests that failed since the last success, each other's customer and meter or first row once.
+  var failing: [Failing] = []
   var probe: DeliveryRow?
   var probeIsFresh = false
+  /// When the probe was chosen, elapsed milliseconds.
+  var probeSince: Int64 = 0
+  /// How many fresh probes gave way to another since the circuit opened.
+  var probeChanges = 0
 
   var lastToken: UInt64 = 0
   var lastRequest: UInt64 = 0
@@ -134,7 +138,9 @@ public final class SinkMachine {
     case .accountKnown(let account): setAccount(account)
     case .ledgerAnchor(let number, let anchor):
       partitions[number]?.clock.note(anchor, now: self.now)
-    case .tick: break
+    case .tick:
+      // A caller's timer may reach less far than it was asked for.
+      if let wake = lastWake, wake > self.now { actions.append(.wakeAt(wake)) }
     }
     advance()
     isHeldByRates = waitsForRates

@@ -63,6 +63,15 @@ public final class LedgerLog: Sendable {
     var nextToken: UInt64 = 1
     /// Bytes handed over, by partition, since this log was made.
     var bytes: [Int32: Int64] = [:]
+
+    /// Every generation that may have something under way.
+    var all: [Generation] {
+      var all: [Int: Generation] = [:]
+      for generation in lanes.values.map(\.generation) + [current].compactMap(\.self) {
+        all[generation.number] = generation
+      }
+      return Array(all.values)
+    }
   }
 
   /// How long an append may take, milliseconds: long enough for a failover, and shorter than a lease.
@@ -136,12 +145,21 @@ public final class LedgerLog: Sendable {
   /// The most bytes that were handed over for one partition: the embedded broker keeps few.
   public var greatestBytes: Int64 { state.withLock { $0.bytes.values.max() ?? 0 } }
 
+  /// Waits until what was handed over is acknowledged or refused, or the time is up.
+  func flush(timeoutMilliseconds: Int64) {
+    let deadline = Clock.elapsedMilliseconds() + timeoutMilliseconds
+    for generation in state.withLock(\.all) {
+      let left = max(0, deadline - Clock.elapsedMilliseconds())
+      // What is left is as good as an append whose outcome is unknown: the next owner reads what became of it.
+      try? generation.producer.flush(timeoutMilliseconds: Int32(clamping: left))
+    }
+  }
+
   /// Ends appending and reading. Tails must have been stopped; what is under way is reported as unknown.
   public func close() {
     guard isClosed.set() else { return }
     let generations = state.withLock { state in
-      var all = state.lanes.values.map(\.generation)
-      if let current = state.current { all.append(current) }
+      let all = state.all
       state.lanes = [:]
       state.current = nil
       return all

@@ -83,7 +83,7 @@ final class DaemonParts: Sendable {
         }
         let quarantineLog = try QuarantineLog(
           topic: kafka.quarantineTopic, usageTopic: kafka.topic, properties: client,
-          greatestRecord: opened.quarantineGreatestRecord, observer: observers.observer("quarantine"))
+          observer: observers.observer("quarantine"))
         quarantineLog.onChange(quarantineMoved)
         (ledger, recall, quarantinePort) = (logs[0], logs[1], quarantineLog)
         (ledgers, quarantine) = (logs, quarantineLog)
@@ -157,7 +157,11 @@ final class DaemonParts: Sendable {
   }
 
   /// Ends everything. Workers must be closed.
-  func close() {
+  ///
+  /// - Parameter flushMilliseconds: how long the ledger may take to acknowledge the last outcomes, before another member
+  ///   of the group is told that the partitions are free.
+  func close(flushMilliseconds: Int64) {
+    for ledger in ledgers { ledger.flush(timeoutMilliseconds: flushMilliseconds) }
     if !settings.isDryRun { offsets.flush() }
     members.withLock { $0.handler = nil }
     let members = rejoining.sync { self.members.withLock(\.all) }

@@ -1,4 +1,5 @@
 public import Billing
+internal import Glibc
 public import Metering
 
 /// Everything that a daemon is told: the configuration, resolved and without a file.
@@ -34,20 +35,38 @@ public struct DaemonSettings: Sendable {
     self.partition = partition
     self.sinks = sinks
     self.mapCustomer = mapCustomer
-    instance = "\(host):\(storagePath)"
-    memberPrefix = Self.memberName("\(host)-\(storagePath)")
+    let place = absolutePath(storagePath)
+    instance = "\(host):\(place)"
+    memberPrefix = Self.memberName("\(host)-\(place)")
     self.version = version
     self.isDryRun = isDryRun
   }
 
-  /// Kafka allows letters, digits, `.`, `_` and `-`. The name survives a wipe of the storage.
-  private static func memberName(_ text: String) -> String {
-    String(
-      text.unicodeScalars.map { scalar in
-        switch scalar {
-        case "a"..."z", "A"..."Z", "0"..."9", ".", "_", "-": Character(scalar)
-        default: "_"
-        }
-      })
+  /// A name that survives a wipe of the storage. Kafka allows 249 letters, digits, `.`, `_` and `-`; the hash tells apart
+  /// what looks alike without the rest.
+  static func memberName(_ text: String) -> String {
+    let readable = text.unicodeScalars.suffix(200).map { scalar -> Character in
+      switch scalar {
+      case "a"..."z", "A"..."Z", "0"..."9", ".", "_", "-": return Character(scalar)
+      default: return "_"
+      }
+    }
+    // FNV-1a.
+    let hash = text.utf8.reduce(UInt32(0x811C_9DC5)) { ($0 ^ UInt32($1)) &* 0x0100_0193 }
+    return "\(String(readable))-\(String(hash, radix: 16))"
   }
+}
+
+/// A path from the root, without `.` and `..`, so that a folder has one name, whether it is there or not.
+func absolutePath(_ path: String) -> String {
+  var full = path
+  if !path.hasPrefix("/"), let folder = getcwd(nil, 0) {
+    full = "\(String(cString: folder))/\(path)"
+    free(folder)
+  }
+  var parts: [Substring] = []
+  for part in full.split(separator: "/") where part != "." {
+    if part == ".." { _ = parts.popLast() } else { parts.append(part) }
+  }
+  return "/" + parts.joined(separator: "/")
 }

@@ -94,7 +94,8 @@ public final class MeteringDaemon: StatusSource {
     parts.sinks.awaitSent(partitions, milliseconds: left() * 2 / 3)
     parts.sinks.drain(partitions, milliseconds: left())
     workers.close(partitions)
-    parts.close()
+    // A broker that is away must not take all that is left.
+    parts.close(flushMilliseconds: min(left(), graceMilliseconds / 4))
     self.parts.withLock { $0 = nil }
     lock.withLock { $0 = nil }
   }

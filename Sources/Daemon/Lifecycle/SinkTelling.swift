@@ -28,14 +28,15 @@ struct SinkTelling: Sendable {
       case .rejected: metrics.rowsRejected.add(UInt64(count))
       case .uncertain: metrics.rowsUncertainTotal.add(UInt64(count))
       }
-    case .rowRejected(let partition, let row, let code, _):
-      log.emit(.rowParked(sink: name, partition: partition, row: Self.name(row), reason: code))
+    case .rowRejected(let partition, let row, let code, let detail):
+      log.emit(.rowParked(sink: name, partition: partition, row: Self.name(row), reason: code, detail: detail))
     case .rowUncertain(let partition, let row, let code):
       log.emit(.rowUncertain(sink: name, partition: partition, row: Self.name(row), why: code))
     case .foreignDuplicate(let partition, let row):
-      log.emit(.rowParked(sink: name, partition: partition, row: Self.name(row), reason: "foreign_duplicate"))
-    case .rowParked(let partition, let row, let reason, _):
-      log.emit(.rowParked(sink: name, partition: partition, row: Self.name(row), reason: reason))
+      log.emit(
+        .rowParked(sink: name, partition: partition, row: Self.name(row), reason: "foreign_duplicate", detail: ""))
+    case .rowParked(let partition, let row, let reason, let detail):
+      log.emit(.rowParked(sink: name, partition: partition, row: Self.name(row), reason: reason, detail: detail))
     case .rowDeferred(let partition, let row, let failures, let code):
       log.emit(.rowDeferred(name, partition: partition, row: Self.name(row), failures: failures, code: code))
     case .accountChanged(let from, let to): log.emit(.sinkAccountChanged(name, from: from, to: to))
@@ -86,7 +87,7 @@ extension LogEvent {
       [
         ("sink", .string(sink)), ("partition", .integer(Int64(partition))), ("row", .string(row)),
         ("failures", .integer(Int64(failures))),
-      ])
+      ], story: "\(sink) \(partition) \(code)")
   }
   static func sinkAccountChanged(_ sink: String, from: String, to: String) -> LogEvent {
     LogEvent(

@@ -198,9 +198,12 @@ extension LogEvent {
   }
 
   /// A row was refused and waits for `meterd parked retry`. The customer is not named: a log is not the ledger.
-  public static func rowParked(sink: String, partition: Int32, row: String, reason: String) -> LogEvent {
+  /// - Parameter detail: what the provider, or the rule of its contract, said; may be empty.
+  public static func rowParked(sink: String, partition: Int32, row: String, reason: String, detail: String) -> LogEvent
+  {
     LogEvent(
-      "sink.row_parked", .error, "a row was refused and waits for a person: meterd parked list",
+      "sink.row_parked", .error,
+      "a row was refused and waits for a person: meterd parked list" + (detail.isEmpty ? "" : ": \(detail)"),
       [
         ("sink", .string(sink)), ("partition", .integer(Int64(partition))), ("row", .string(row)),
         ("reason", .string(reason)),

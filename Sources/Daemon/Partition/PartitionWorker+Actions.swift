@@ -104,11 +104,15 @@ extension PartitionWorker {
 
   /// Reads a part of the ledger again, as far as it is retained: the machine sees by the offsets what is deleted.
   private func recallLedger(from: Int64, through: Int64) {
+    recall?.stop()
+    recall = nil
+    recallEpoch += 1
+    let epoch = recallEpoch
     let life = life
     lookUp("read the ledger again") { [environment, partition] () throws(KafkaError) -> Watermarks in
       try environment.recallLedger.ends(partition: partition)
     } then: { [weak self] marks in
-      guard let self, self.life == life else { return }
+      guard let self, self.life == life, recallEpoch == epoch else { return }
       guard marks.low <= through else { return handle(.recalled([], isEnd: true)) }
       recallLedger(retainedFrom: max(from, marks.low), through: through)
     }
@@ -116,13 +120,14 @@ extension PartitionWorker {
 
   private func recallLedger(retainedFrom from: Int64, through: Int64) {
     let life = life
+    let epoch = recallEpoch
     do throws(KafkaError) {
       recall = try environment.recallLedger.readTail(partition: partition, from: from) { [weak self] event in
         switch event {
         case .entries(let entries):
           let wanted = entries.filter { $0.offset <= through }
           let isEnd = (entries.last?.offset ?? 0) >= through
-          self?.post(.recalled(wanted, isEnd: isEnd), life: life)
+          self?.post(.recalled(epoch: epoch, wanted, isEnd: isEnd), life: life)
         case .caughtUp(let end):
           if end <= through { self?.post(.startOver("ledger record \(through) is gone"), life: life) }
         case .failed(let failure):

@@ -8,6 +8,7 @@ extension PartitionWorker {
       let stream = try environment.reader(for: partition).start(
         topic: environment.kafka.topic, partition: partition, offset: .offset(from))
       reading = BatchReading(stream: stream, from: from)
+      countedThrough = from
     } catch {
       startOver("the usage topic cannot be read: \(error)")
     }
@@ -77,6 +78,7 @@ extension PartitionWorker {
       if taken > 0 {
         reading.index += taken
         reading.counted = views[reading.index - 1].offset + 1
+        countedThrough = reading.counted
       }
       carryOut()
       // A stop or an end has let the reading go.
@@ -118,9 +120,7 @@ extension PartitionWorker {
       metrics.quarantined(reason).add(counts[Int(reason.rawValue)])
     }
     if let refused {
-      let detail = "a record could not be quarantined: \(refused)"
-      machine?.handle(
-        .failed(StopReason(.appendRefused, offset: reading.counted, detail: detail)), now: Clock.elapsedMilliseconds())
+      machine?.handle(.failed(cannotQuarantine(refused)), now: Clock.elapsedMilliseconds())
     } else if quarantined {
       // Those that are acknowledged already; the others come by letter.
       post(.quarantineMoved, life: life)

@@ -22,7 +22,7 @@ final class PartitionWorker: @unchecked Sendable {
       case facts(PartitionFacts, PartitionStorage)
       case input(PartitionInput)
       case tail(epoch: Int, LedgerTailEvent)
-      case recalled([LedgerEntry], isEnd: Bool)
+      case recalled(epoch: Int, [LedgerEntry], isEnd: Bool)
       case sealed(any SealedSegment)
       case quarantineMoved
       /// The machine has to begin again from what is durable.
@@ -54,6 +54,9 @@ final class PartitionWorker: @unchecked Sendable {
   var tailEpoch = 0
   var hasReachedLedgerEnd = false
   var recall: (any LedgerReading)?
+  var recallEpoch = 0
+  /// Every record below it was judged; nil where nothing is being counted.
+  var countedThrough: Int64?
   var reading: BatchReading?
   var replay: RangeReader?
   var replayLeft = ReplayLeft()
@@ -155,7 +158,9 @@ final class PartitionWorker: @unchecked Sendable {
     case .facts(let facts, let storage): begin(facts, storage)
     case .input(let input): handle(input)
     case .tail(let epoch, let event): if epoch == tailEpoch { took(event) }
-    case .recalled(let entries, let isEnd):
+    case .recalled(let epoch, let entries, let isEnd):
+      // The tail reads on until it is stopped: what it has beyond the end is not another recall's.
+      guard epoch == recallEpoch, recall != nil else { return }
       if isEnd {
         recall?.stop()
         recall = nil
@@ -176,15 +181,21 @@ final class PartitionWorker: @unchecked Sendable {
     carryOut()
   }
 
-  /// What is acknowledged: everything that was judged, unless records are under way.
+  /// What is acknowledged: everything that was judged, unless records are under way. Also once the reading is over: the
+  /// last cut waits for it.
   private func quarantineMoved() {
     if let failure = environment.quarantine.failure(partition: partition) {
-      let detail = "a record could not be quarantined: \(failure)"
-      return handle(.failed(StopReason(.appendRefused, offset: reading?.counted ?? 0, detail: detail)))
+      return handle(.failed(cannotQuarantine(failure)))
     }
-    guard let counted = reading?.counted else { return }
+    guard let counted = countedThrough else { return }
     handle(
       .quarantineAcknowledged(through: min(counted, environment.quarantine.acknowledgedThrough(partition: partition))))
+  }
+
+  func cannotQuarantine(_ error: KafkaError) -> StopReason {
+    let hint = error.code == .messageTooLarge ? "; raise max.message.bytes of \(environment.kafka.quarantineTopic)" : ""
+    return StopReason(
+      .appendRefused, offset: countedThrough ?? 0, detail: "a record could not be quarantined: \(error)\(hint)")
   }
 
   // MARK: Lives
@@ -228,6 +239,7 @@ final class PartitionWorker: @unchecked Sendable {
     }
     life += 1
     stopReading()
+    countedThrough = nil
     replay?.stop()
     replay = nil
     replayLeft = ReplayLeft()

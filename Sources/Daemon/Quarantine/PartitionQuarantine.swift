@@ -24,6 +24,13 @@ public struct PartitionQuarantine {
   /// - Throws: what refuses the record for good, or has refused an earlier one.
   public func append(_ record: RecordView, reason: QuarantineReason, detail: QuarantineDetail) throws(KafkaError) {
     try progress.begin(record.offset)
+    guard record.key.count + record.value.count <= QuarantineLog.greatestRecord else {
+      let error = KafkaError(
+        .messageTooLarge, doing: "quarantine record \(record.offset)",
+        detail: "\(record.key.count + record.value.count) bytes, at most \(QuarantineLog.greatestRecord)")
+      progress.fail(error)
+      throw error
+    }
     while true {
       do throws(KafkaError) {
         return try producer.produce(

@@ -43,13 +43,14 @@ public final class QuarantineLog: Sendable {
     }
   }
 
+  /// The most bytes of key and value together that are taken: what a producer's queue has room for.
+  static let greatestRecord = 60 << 20
+
   /// A quarantine for events of `usageTopic`.
   ///
-  /// - Parameters:
-  ///   - properties: the connection's.
-  ///   - greatestRecord: the quarantine topic's `max.message.bytes`.
+  /// - Parameter properties: the connection's.
   public init(
-    topic: String, usageTopic: String, properties: ClientProperties, greatestRecord: Int64 = 1_114_124,
+    topic: String, usageTopic: String, properties: ClientProperties,
     observer: ClientObserver = ClientObserver()
   ) throws(KafkaError) {
     self.topic = topic
@@ -62,7 +63,8 @@ public final class QuarantineLog: Sendable {
         "enable.idempotence": "false", "acks": "all", "compression.codec": "lz4", "linger.ms": "5",
         "message.timeout.ms": "0", "retries": "2147483647", "queue.buffering.max.messages": "100000",
         "queue.buffering.max.kbytes": "65536",
-        "message.max.bytes": String(min(max(greatestRecord, 1_000), 1_000_000_000)),
+        // The broker's limit is of what arrives, compressed: only the broker can say what is too large.
+        "message.max.bytes": "1000000000",
       ]), observer: observer, handler: tracker)
     target = try producer.topic(topic)
   }

@@ -46,3 +46,23 @@ final class StorageLock: Sendable {
       remedy: "Name a folder on a local disk that meterd's user can write.")
   }
 }
+
+/// The storage folder, before anybody takes it.
+public enum StorageFolder {
+  /// Why this user could not make the folder or write to it; nil where nothing is known against it. Changes nothing.
+  public static func obstacle(path: String) -> String? {
+    var nearest = absolutePath(path)
+    var info = stat()
+    while stat(nearest, &info) != 0 {
+      guard errno == ENOENT, let slash = nearest.lastIndex(of: "/"), nearest != "/" else {
+        return "\(nearest): \(String(cString: strerror(errno)))"
+      }
+      nearest = slash == nearest.startIndex ? "/" : String(nearest[..<slash])
+    }
+    guard info.st_mode & S_IFMT == S_IFDIR else { return "\(nearest) is not a folder" }
+    guard faccessat(AT_FDCWD, nearest, W_OK | X_OK, AT_EACCESS) == 0 else {
+      return "\(nearest) cannot be written: \(String(cString: strerror(errno)))"
+    }
+    return nil
+  }
+}

@@ -43,6 +43,8 @@ public enum TopicPolicy {
   public static let greatestLedgerRecord = 1_000_000
   /// Room that a quarantined record needs beyond the usage topic's largest record: its headers.
   public static let quarantineHeadroom: Int64 = 65_536
+  /// The limit is of compressed records, and a producer may have compressed better than we do.
+  public static let quarantineGrowth: Int64 = 8
   private static let endless = String(Int64.max)
 
   /// The settings that the ledger topic is created with.
@@ -58,7 +60,7 @@ public enum TopicPolicy {
   public static func quarantineSettings(beside usage: TopicDescription) -> [String: String] {
     var settings = endlessSettings(replication: usage.replicationFactor)
     settings["message.timestamp.type"] = "CreateTime"
-    settings["max.message.bytes"] = String(greatestRecord(of: usage) + quarantineHeadroom)
+    settings["max.message.bytes"] = String(greatestRecord(of: usage) * quarantineGrowth + quarantineHeadroom)
     for limit in timestampLimits where usage.settings[limit] != nil { settings[limit] = endless }
     return settings
   }

@@ -6,8 +6,6 @@ internal import Synchronization
 public struct OpenedTopics: Sendable {
   public var clusterID: String
   public var usage: TopicDescription
-  /// The quarantine topic's `max.message.bytes`.
-  public var quarantineGreatestRecord: Int64
   /// What narrows a promise, to be logged.
   public var warnings: [TopicViolation]
   /// Topics that were made now (or, by a check, would be).
@@ -73,8 +71,7 @@ public final class UsageTopic: Sendable {
     let cluster = try reach()
     let usage = try describeUsage()
     if settings.isEmbedded {
-      return OpenedTopics(
-        clusterID: cluster, usage: usage, quarantineGreatestRecord: 1_114_124, warnings: [], created: [])
+      return OpenedTopics(clusterID: cluster, usage: usage, warnings: [], created: [])
     }
     let violations = TopicPolicy.usageViolations(
       usage, windowMilliseconds: windowMilliseconds, allowsPartialRebuild: allowsPartialRebuild)
@@ -91,9 +88,7 @@ public final class UsageTopic: Sendable {
       try refuse(TopicPolicy.quarantineViolations(quarantine, usage: usage), setting: "kafka.group")
     }
     return OpenedTopics(
-      clusterID: cluster, usage: usage,
-      quarantineGreatestRecord: quarantine?.settings["max.message.bytes"].flatMap { Int64($0) } ?? 1_114_124,
-      warnings: violations.filter { $0.severity == .warning }, created: created)
+      clusterID: cluster, usage: usage, warnings: violations.filter { $0.severity == .warning }, created: created)
   }
 
   /// How many partitions a topic has; nil where there is none. Waits for a broker as ``open`` does.

@@ -47,18 +47,26 @@ package struct DedupIndex: ~Copyable {
 
   /// Most bytes of active tables, frozen ones among them; a table of the least size is always allowed.
   package var memoryLimit: Int
+  /// The least number of homes of a table.
+  private let leastCapacity: Int
   /// How often a filter sent a look-up to a sealed segment, and how often that found nothing.
   package private(set) var sealedLookups: Int64 = 0
   package private(set) var sealedMisses: Int64 = 0
 
-  package init(bucket: Int64, memoryLimit: Int, sealed: [any SealedSegment] = []) {
+  /// - Parameter leastCapacity: less than the usual, for tests that want few sightings to fill a table.
+  package init(
+    bucket: Int64, memoryLimit: Int, sealed: [any SealedSegment] = [], leastCapacity: Int = DedupTable.leastCapacity
+  ) {
     self.bucket = bucket
     self.memoryLimit = memoryLimit
-    open = DedupTable(growingTo: memoryLimit)
+    self.leastCapacity = leastCapacity
+    open = DedupTable(capacity: leastCapacity, growingTo: memoryLimit)
     probes = .allocate(capacity: 1)
     for segment in sealed {
-      earlier.append(Earlier(identifier: segment.identifier, bucket: segment.bucket, content: .sealed(segment)))
       nextIdentifier = max(nextIdentifier, segment.identifier + 1)
+      // A folder may hold what has left the window since, where its process ended before it was removed.
+      guard segment.bucket >= bucket - Self.reach else { continue }
+      earlier.append(Earlier(identifier: segment.identifier, bucket: segment.bucket, content: .sealed(segment)))
     }
     rebuildProbes()
   }
@@ -156,10 +164,17 @@ package struct DedupIndex: ~Copyable {
 
   /// Whether so many more sightings may be made; grows the open table where the limit allows it.
   @inline(__always) package mutating func ensureRoom(for more: Int) -> Bool {
-    open.hasRoom(for: more) || grow()
+    open.hasRoom(for: more) || makeRoom(for: more)
   }
 
-  @inline(never) private mutating func grow() -> Bool {
+  @inline(never) private mutating func makeRoom(for more: Int) -> Bool {
+    while !open.hasRoom(for: more) {
+      if !grow() { return false }
+    }
+    return true
+  }
+
+  private mutating func grow() -> Bool {
     // An empty table may always grow: whatever the limit is, counting must be able to go on after sealing.
     if open.count > 0, activeBytes - open.bytesWhenFull + open.bytesAfterGrowing > memoryLimit { return false }
     if !open.canGrow { return false }
@@ -183,7 +198,7 @@ package struct DedupIndex: ~Copyable {
     if open.count == 0 { return }
     if open.count > journaled { frozenNews.append((bucket, EntrySlice(open.log, from: journaled, to: open.count))) }
     journaled = 0
-    var full = DedupTable(growingTo: memoryLimit)
+    var full = DedupTable(capacity: leastCapacity, growingTo: memoryLimit)
     swap(&full, &open)
     full.trim()
     earlier.append(

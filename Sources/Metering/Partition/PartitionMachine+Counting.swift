@@ -166,6 +166,10 @@ extension PartitionMachine {
     guard !commits.heads.isEmpty else { return }
     commits.outstanding -= 1
     let head = commits.heads.removeFirst()
+    if makesRoom, commits.outstanding == 0 {
+      makesRoom = false
+      seal(head: head, early: true)
+    }
     guard phase == .counting, let standing = fold.head, standing.offset == head else { return }
     seal(head: head, early: needsSealAfterCut)
     if needsSealAfterCut, sealing == 0 {

@@ -80,7 +80,7 @@ extension PartitionMachine {
       nextOffset: offset, clockMilliseconds: clockMilliseconds, capMilliseconds: head.capMilliseconds)
     counter = PartitionCounter(
       rules: rules.counting, partition: facts.partition, fingerprintKey: key, start: start, sealed: sealed,
-      memoryLimit: settings.memoryLimit, rowLimit: settings.maxRows)
+      memoryLimit: settings.memoryLimit, rowLimit: settings.maxRows, leastTable: settings.leastTable)
     sealed = []
   }
 
@@ -99,25 +99,36 @@ extension PartitionMachine {
 
   // MARK: Replay, for dedup only
 
-  /// Whether replayed records are wanted now: not while a segment is being sealed to make room.
+  /// Whether replayed records are wanted now: not while segments are being sealed to make room.
   public var isReplaying: Bool {
-    if case .replaying = phase { return sealing == 0 }
+    if case .replaying = phase { return !makesRoom && sealing == 0 }
     return false
   }
 
   /// Judges records of the range that is being replayed again, for dedup only, and returns how many it took. The rest
   /// is to be offered again once ``isReplaying`` is true.
   public mutating func replay(_ records: UnsafeBufferPointer<RecordView>) -> Int {
-    guard isReplaying, let head = fold.head else { return 0 }
+    guard isReplaying else { return 0 }
     guard let outcome = counter?.count(records, mode: .sightingsOnly, quarantine: { _, _, _ in }) else { return 0 }
     switch outcome.stop {
-    // Everything that is replayed lies below the head, so it may be sealed at any time.
-    case .memoryFull: seal(head: head.offset, early: true)
+    case .memoryFull: makeRoom()
     case .indexUnreadable(let offset): stopUnreadableIndex(at: offset)
     case .batchEnd, .beyondCap, .rowsFull, .overflow: break
     }
     return outcome.consumed
   }
+
+  /// Everything that is replayed lies below the head, so it may be sealed at any time; but a segment answers only for
+  /// what is durable, so a commit comes first, here within a range. No record of the ledger makes that place a head, and
+  /// the commit says so: whoever finds it rebuilds.
+  private mutating func makeRoom() {
+    guard let next = counter?.nextOffset else { return }
+    makesRoom = true
+    commit(head: next, recordOffset: Self.noHead, configuration: rulesDigest)
+  }
+
+  /// The ledger offset that no record has.
+  private static let noHead: Int64 = -1
 
   mutating func replayed(through: Int64, now: Int64) {
     guard case .replaying(let plan, let next) = phase, next > 0, plan.replay[next - 1].to == through else { return }

@@ -74,6 +74,8 @@ public struct PartitionMachine: ~Copyable {
   var lastQuarantinedOffset: Int64 = -1
   var quarantineAcknowledged: Int64 = 0
   var needsSealAfterCut = false
+  /// Whether a replay waits for a commit, to seal what it holds.
+  var makesRoom = false
   /// Segments that are on their way to the disk.
   var sealing = 0
   /// Buckets below this one are gone from local state.

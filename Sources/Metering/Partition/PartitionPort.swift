@@ -71,6 +71,11 @@ public struct PartitionSettings: Hashable, Sendable {
   public var capCutMilliseconds: Int64 = 600_000
   /// This partition's share of `dedup.max_memory`, bytes.
   public var memoryLimit = 1 << 30
+  /// The least number of places in a table of fingerprints, a power of two of at least 4: three quarters of it are always
+  /// allowed, whatever the limit is. Less than the usual is for tests.
+  public var leastTable = PartitionSettings.usualLeastTable
+  /// What ``leastTable`` is unless a test wants less.
+  public static let usualLeastTable = DedupTable.leastCapacity
   /// `dedup.allow_partial_rebuild`.
   public var allowPartialRebuild = false
   /// A journal commit is due after this time …

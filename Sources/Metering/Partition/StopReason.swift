@@ -107,7 +107,8 @@ public struct StopReason: Hashable, Sendable {
     case .ledgerUnreadable: return "run the version of meterd that wrote the record, or a newer one that reads it"
     case .overflow: return "look at the quantities that the producers send; the total is beyond 128 bits"
     case .storageFailed: return "free space or repair the disk under storage.path, then restart meterd"
-    case .appendRefused, .readRefused: return "give meterd's user the rights that `meterd check` lists, then restart"
+    case .appendRefused: return "put right what the broker names (rights, or a topic's max.message.bytes), then restart"
+    case .readRefused: return "give meterd's user the right to read the topic, then restart"
     default: return "restart meterd"
     }
   }

@@ -56,9 +56,11 @@ public struct PartitionCounter: ~Copyable, @unchecked Sendable {
   ///   - sealed: the sealed segments of the window.
   ///   - memoryLimit: this partition's share of `dedup.max_memory`, in bytes.
   ///   - rowLimit: `flush.max_rows`.
+  ///   - leastTable: ``PartitionSettings/leastTable``.
   public init(
     rules: CountingRules, partition: Int32, fingerprintKey: FingerprintKey, start: CounterStart,
-    sealed: [any SealedSegment] = [], memoryLimit: Int, rowLimit: Int = 200_000
+    sealed: [any SealedSegment] = [], memoryLimit: Int, rowLimit: Int = 200_000,
+    leastTable: Int = PartitionSettings.usualLeastTable
   ) {
     self.rules = rules
     self.partition = partition
@@ -71,7 +73,8 @@ public struct PartitionCounter: ~Copyable, @unchecked Sendable {
     nextOffset = start.nextOffset
     decoder = EventDecoder(rules: rules, partition: partition)
     index = DedupIndex(
-      bucket: Self.bucket(start.clockMilliseconds, rules.bucketMilliseconds), memoryLimit: memoryLimit, sealed: sealed)
+      bucket: Self.bucket(start.clockMilliseconds, rules.bucketMilliseconds), memoryLimit: memoryLimit, sealed: sealed,
+      leastCapacity: leastTable)
     range = OpenRange(from: start.nextOffset)
     journal = JournalBuilder(from: start.nextOffset, clock: start.clockMilliseconds)
     let bytes = Self.blockRecords * MemoryLayout<JudgedEvent>.stride

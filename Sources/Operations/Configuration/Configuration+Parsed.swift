@@ -84,7 +84,7 @@ extension Configuration.Sink {
     default: preconditionFailure("the schema's reader lets only implemented providers through")
     }
     let rate = value["rate"]["requests_per_second"]
-    requestsPerSecond = rate.isAbsent ? nil : rate.number
+    requestsPerSecond = rate.isAbsent ? nil : rate.integer
     features = value["features"].members.map { member in
       FeatureName(feature: member.key, eventName: member.value["event_name"].optionalText ?? member.key)
     }

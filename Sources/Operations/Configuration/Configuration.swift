@@ -146,7 +146,7 @@ extension Configuration {
     public var name: String
     public var target: Target
     /// `nil`: the contract's.
-    public var requestsPerSecond: Double?
+    public var requestsPerSecond: Int64?
     /// Names at the provider of the features listed.
     public var features: [FeatureName]
     public var otherFeatures: OtherFeatures

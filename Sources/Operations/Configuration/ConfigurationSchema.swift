@@ -7,8 +7,6 @@ enum ValueType: Sendable {
   case integer(ClosedRange<Int64>)
   /// A word, or an integer.
   case wordOrInteger(String, ClosedRange<Int64>)
-  /// A decimal above 0.
-  case rate(Double)
   case boolean
   case duration(ClosedRange<Duration>)
   case size(ClosedRange<Int64>)
@@ -204,7 +202,9 @@ enum ConfigurationSchema {
     SchemaKey(
       "rate",
       .mapping([
-        .leaf("requests_per_second", .rate(100_000), nil, "Default and most: the contract's.")
+        .leaf(
+          "requests_per_second", .integer(1...100_000), nil,
+          "Default and most: the contract's (see Sinks); what is above it is lowered to it.")
       ]), "How fast requests are sent."),
     SchemaKey(
       "features",

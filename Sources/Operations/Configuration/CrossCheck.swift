@@ -13,6 +13,7 @@ struct CrossCheck {
 
   mutating func run(_ root: ParsedValue) {
     guard case .mapping = root.content else { return }
+    checkTopics(root["kafka"])
     checkLedger(root)
     checkTimeSlot(root)
     checkSinks(root["sinks"])
@@ -29,6 +30,17 @@ struct CrossCheck {
         root["http"]["listen"], "http.listen",
         "the status page asks for no credentials, and others can reach it at \(address)")
     }
+  }
+
+  /// Whoever counts the events that it writes itself never comes to an end.
+  private mutating func checkTopics(_ kafka: ParsedValue) {
+    guard case .text(let topic) = kafka["topic"].content, case .text(let group) = kafka["group"].content,
+      topic == "\(group).ledger" || topic == "\(group).quarantine"
+    else { return }
+    problems.append(
+      ConfigurationProblem(
+        file: file, line: kafka["topic"].line, key: "kafka.topic", summary: "a topic that this meterd writes to",
+        found: "\"\(topic)\"", allowed: "another topic, or another kafka.group"))
   }
 
   private mutating func checkLedger(_ root: ParsedValue) {

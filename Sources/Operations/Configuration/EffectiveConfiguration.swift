@@ -59,7 +59,6 @@ private struct EffectiveWriter {
     case .absent: "null"
     case .text(let text): scalar(text)
     case .integer(let number): String(number)
-    case .number(let number): number == number.rounded() ? String(Int64(number)) : "\(number)"
     case .boolean(let flag): String(flag)
     case .duration(let duration): ValueSyntax.text(duration)
     case .size(let bytes): ValueSyntax.text(bytes: bytes)

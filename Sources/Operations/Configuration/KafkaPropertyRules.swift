@@ -44,9 +44,11 @@ enum KafkaPropertyRules {
     ("plugin.library.paths", "it would load code into the daemon"),
   ]
 
+  /// The one credential that has lines.
+  static let keyOfManyLines = "ssl.key.pem"
   /// The properties whose values are credentials.
   static let credentials: Set<String> = [
-    "sasl.password", "ssl.key.password", "ssl.key.pem", "ssl.keystore.password", "sasl.oauthbearer.client.secret",
+    "sasl.password", "ssl.key.password", keyOfManyLines, "ssl.keystore.password", "sasl.oauthbearer.client.secret",
     "sasl.oauthbearer.config",
   ]
 

@@ -6,7 +6,6 @@ indirect enum ParsedContent: Sendable, Hashable {
   case absent
   case text(String)
   case integer(Int64)
-  case number(Double)
   case boolean(Bool)
   case duration(Duration)
   case size(Int64)
@@ -74,11 +73,6 @@ extension ParsedValue {
   var size: Int64 {
     guard case .size(let size) = content else { preconditionFailure("the schema has no size here") }
     return size
-  }
-
-  var number: Double {
-    guard case .number(let number) = content else { preconditionFailure("the schema has no number here") }
-    return number
   }
 
   var secret: Secret {

@@ -111,10 +111,18 @@ extension SchemaReader {
   }
 
   private mutating func checkedSecret(_ text: String, line: Int, path: String) -> ParsedValue {
-    guard !text.isEmpty, !text.utf8.contains(0) else {
-      report(
-        line, path, text.isEmpty ? "the credential is empty" : "the credential holds a NUL",
-        allowed: ValueType.secret.allowedText)
+    var problem: String?
+    if text.isEmpty {
+      problem = "the credential is empty"
+    } else if text.utf8.contains(0) {
+      problem = "the credential holds a NUL"
+    } else if !path.contains(KafkaPropertyRules.keyOfManyLines),
+      text.utf8.contains(where: { $0 == UInt8(ascii: "\n") || $0 == UInt8(ascii: "\r") })
+    {
+      problem = "the credential holds a line break; a file may end with one"
+    }
+    if let problem {
+      report(line, path, problem, allowed: ValueType.secret.allowedText)
       return ParsedValue(content: .absent, line: line)
     }
     return ParsedValue(content: .secret(Secret(text)), line: line)

@@ -11,7 +11,7 @@ extension ValueType {
   /// Whether the value may stand in quotes; numbers and truth values may not: a quoted one is a text.
   var takesQuotes: Bool {
     switch self {
-    case .integer, .rate, .boolean, .wordOrInteger: false
+    case .integer, .boolean, .wordOrInteger: false
     default: true
     }
   }
@@ -34,7 +34,6 @@ extension ValueType {
     case .integer(let range): "a whole number from \(range.lowerBound) to \(range.upperBound)"
     case .wordOrInteger(let word, let range):
       "\(word), or a whole number from \(range.lowerBound) to \(range.upperBound)"
-    case .rate(let maximum): "a number above 0, at most \(Int(maximum))"
     case .boolean: "true, false"
     case .duration(let range):
       "a duration from \(ValueSyntax.text(range.lowerBound)) to \(ValueSyntax.text(range.upperBound)), such as 90s, 24h, 35d or 1h30m"
@@ -60,11 +59,6 @@ extension ValueType {
       if text == word { return .success(.text(word)) }
       guard let value = Int64(text) else { return .failure(.wrongType) }
       return range.contains(value) ? .success(.integer(value)) : .failure(.outOfRange)
-    case .rate(let maximum):
-      guard text.utf8.allSatisfy({ "0123456789.".utf8.contains($0) }), let value = Double(text) else {
-        return .failure(.wrongType)
-      }
-      return value > 0 && value <= maximum ? .success(.number(value)) : .failure(.outOfRange)
     case .boolean:
       switch text {
       case "true": return .success(.boolean(true))

@@ -21,6 +21,8 @@ struct YAMLReader {
         file: file, line: 0, key: "", summary: "the file is too large", found: "\(bytes.count) bytes",
         allowed: "at most \(maximumBytes) bytes")
     }
+    // Some editors begin a file with a byte order mark; libyaml takes it for text once it is told the encoding.
+    let bytes = bytes.starts(with: [0xEF, 0xBB, 0xBF]) ? Array(bytes.dropFirst(3)) : bytes
     var reader = YAMLReader(file: file)
     // libyaml keeps the input's address until the parser is deleted: both happen inside this closure.
     let result = bytes.withUnsafeBufferPointer { input -> Result<YAMLNode?, ConfigurationProblem> in
@@ -39,14 +41,17 @@ struct YAMLReader {
     }
   }
 
-  /// `${NAME}` inside `{ }` is what people stumble on: its braces are YAML's.
+  /// What people stumble on: tabs, and `${NAME}` inside `{ }`, since its braces are YAML's.
   private static func hinted(_ problem: ConfigurationProblem, _ bytes: [UInt8]) -> ConfigurationProblem {
     let lines = bytes.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
-    guard problem.allowed == nil, lines.indices.contains(problem.line - 1),
-      String(decoding: lines[problem.line - 1], as: UTF8.self).contains("${")
-    else { return problem }
+    guard problem.allowed == nil, lines.indices.contains(problem.line - 1) else { return problem }
     var problem = problem
-    problem.allowed = "inside { } a variable stands in quotes: \"${NAME}\""
+    let line = String(decoding: lines[problem.line - 1], as: UTF8.self)
+    if line.prefix(while: { $0 == " " || $0 == "\t" }).contains("\t") {
+      problem.allowed = "spaces before a key, not tabs"
+    } else if line.contains("${") {
+      problem.allowed = "inside { } a variable stands in quotes: \"${NAME}\""
+    }
     return problem
   }
 

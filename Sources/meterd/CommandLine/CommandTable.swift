@@ -78,7 +78,8 @@ enum CommandTable {
       command: .fake, summary: "a faithful provider fake, for trying and testing",
       details: """
         SPEC is name:probability[@duration],…,seed:N with the names 429, 500_before, 500_after, reset_before, reset_after,
-        slow, garbage and outage; before and after are seen from the effect.
+        slow, garbage and outage; before and after are seen from the effect. Where STRIPE_SECRET_KEY (for webhook:
+        WEBHOOK_SECRET) is set, the fake takes that secret and no other.
         """,
       arguments: [
         ArgumentSpecification(
@@ -110,7 +111,7 @@ enum CommandTable {
       ]),
     CommandSpecification(
       command: .parkedList, summary: "rows that a provider refused",
-      details: "Lists the rows that wait for a person, with the provider's words.",
+      details: "Lists the rows that wait for a person, with the provider's reason code; its words are in the log.",
       options: [configuration, json]),
     CommandSpecification(
       command: .parkedRetry, summary: "sends refused rows again",

@@ -10,6 +10,10 @@ enum CheckCommand {
     let configuration = file.configuration
     Terminal.raw(file.effectiveText)
     for warning in file.warnings { Terminal.note("warning: \(warning)") }
+    // A warning: who checks may be another user than the one who runs.
+    if let obstacle = StorageFolder.obstacle(path: configuration.storage.path) {
+      Terminal.note("warning: storage.path: \(obstacle); a run by this user would end with 78")
+    }
     let log = Log(level: .warning, redacting: configuration.secrets)
     var settings = try DaemonSettings(configuration, log: log)
     settings.configurationPath = command.text("--config")

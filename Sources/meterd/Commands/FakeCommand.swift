@@ -32,14 +32,15 @@ enum FakeCommand {
     do throws(HTTPServerError) {
       try fake.start(listen: address)
     } catch {
-      throw CommandFailure(.unavailable, "cannot listen on \(address): \(error)")
+      throw CommandFailure(.unavailable, "--listen: \(error)")
     }
     let signals = StopSignals()
     Terminal.note("\(provider) fake on \(fake.baseURL); totals at /_fake/totals; stop with Ctrl-C")
     Terminal.note("a sink for it: \(sinkExample(provider, fake.baseURL))")
-    if secret(of: provider) == nil {
-      Terminal.note("any secret will do: \(variable(of: provider)) sets the one it takes")
-    }
+    let variable = variable(of: provider)
+    Terminal.note(
+      secret(of: provider) == nil
+        ? "any secret will do: \(variable) sets the one it takes" : "it takes the secret in \(variable), and no other")
     _ = signals.wait()
     fake.stop()
     let effects = fake.effects
@@ -53,10 +54,12 @@ enum FakeCommand {
 
   /// What a configuration says to bill to the fake.
   private static func sinkExample(_ provider: String, _ url: String) -> String {
-    switch provider {
+    // Within { } a variable stands in quotes: its braces are YAML's.
+    let known = secret(of: provider).map { _ in "\"${\(variable(of: provider))}\"" }
+    return switch provider {
     case "webhook":
-      "{ name: trial, provider: webhook, url: \(url)/usage, secret: whsec_trial, idempotency_window: 7d }"
-    default: "{ name: trial, provider: \(provider), base_url: \(url), secret_key: sk_live_trial }"
+      "{ name: trial, provider: webhook, url: \(url)/usage, secret: \(known ?? "whsec_trial"), idempotency_window: 7d }"
+    default: "{ name: trial, provider: \(provider), base_url: \(url), secret_key: \(known ?? "sk_live_trial") }"
     }
   }
 

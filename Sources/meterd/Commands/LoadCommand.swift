@@ -57,8 +57,13 @@ enum LoadCommand {
     let check = try UsageTopic(
       settings: KafkaSettings(bootstrapServers: servers, topic: topic, startTimeoutMilliseconds: 10_000))
     defer { check.close() }
-    guard try check.partitionCount(of: topic) != nil else {
-      throw CommandFailure(.configuration, "--topic: there is no topic \(topic) at \(servers); create it first")
+    do {
+      guard try check.partitionCount(of: topic) != nil else {
+        throw CommandFailure(.configuration, "--topic: there is no topic \(topic) at \(servers); create it first")
+      }
+    } catch let error as StartError where error.code == "kafka_unreachable" {
+      // There is no configuration here whose keys its remedy could name.
+      throw CommandFailure(.unavailable, "--bootstrap-servers: \(error.what). Check the address and the network.")
     }
   }
 

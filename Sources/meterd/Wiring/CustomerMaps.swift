@@ -51,7 +51,8 @@ final class CustomerMaps: Sendable {
 private final class MapFile: Sendable {
   private struct State {
     var names: [[UInt8]: [UInt8]]
-    var stamp: Stamp
+    /// Nil where the file was gone.
+    var stamp: Stamp?
     var checkedAt: Int64
   }
   private struct Stamp: Equatable {
@@ -59,6 +60,14 @@ private final class MapFile: Sendable {
     var nanoseconds: Int
     var size: Int
     var inode: UInt
+  }
+  /// What is wrong with the file, and where.
+  private struct Problem: Error, CustomStringConvertible {
+    let description: String
+
+    init(_ description: String) { self.description = description }
+
+    init(_ path: String, _ code: Int32) { self.init("\(path): \(String(cString: strerror(code)))") }
   }
   private let path: String
   private let sink: String
@@ -69,13 +78,12 @@ private final class MapFile: Sendable {
     self.path = path
     self.sink = sink
     self.log = log
-    guard let stamp = Self.stamp(path), let names = Self.read(path) else {
-      throw CommandFailure(
-        .configuration,
-        "sinks.\(sink).customers.map: \(path) cannot be read as lines of customer,name: \(String(cString: strerror(errno)))"
-      )
+    do throws(Problem) {
+      state = Mutex(
+        State(names: try Self.read(path), stamp: try Self.stamp(path), checkedAt: Clock.elapsedMilliseconds()))
+    } catch {
+      throw CommandFailure(.configuration, "sinks: sink \(sink): customers.map: \(error)")
     }
-    state = Mutex(State(names: names, stamp: stamp, checkedAt: Clock.elapsedMilliseconds()))
   }
 
   func look(up customer: [UInt8]) -> [UInt8]? {
@@ -90,27 +98,28 @@ private final class MapFile: Sendable {
   }
 
   private func refresh(_ state: inout State) {
-    guard let stamp = Self.stamp(path), stamp != state.stamp else { return }
-    guard let names = Self.read(path) else {
-      log.emit(
-        .configurationWarning(
-          "the customer map \(path) of sink \(sink) has changed and cannot be read; the former one goes on"))
-      return
-    }
-    state.names = names
+    let stamp = try? Self.stamp(path)
+    guard stamp != state.stamp else { return }
+    // Also of a map that cannot be read: it is said once for each change.
     state.stamp = stamp
+    do throws(Problem) {
+      state.names = try Self.read(path)
+    } catch {
+      log.emit(
+        .configurationWarning("the customer map of sink \(sink) has changed; the former one goes on: \(error)"))
+    }
   }
 
-  private static func stamp(_ path: String) -> Stamp? {
+  private static func stamp(_ path: String) throws(Problem) -> Stamp {
     var info = stat()
-    guard stat(path, &info) == 0 else { return nil }
+    guard stat(path, &info) == 0 else { throw Problem(path, errno) }
     return Stamp(
       seconds: info.st_mtim.tv_sec, nanoseconds: info.st_mtim.tv_nsec, size: Int(info.st_size), inode: UInt(info.st_ino)
     )
   }
 
-  private static func read(_ path: String) -> [[UInt8]: [UInt8]]? {
-    guard let file = fopen(path, "r") else { return nil }
+  private static func read(_ path: String) throws(Problem) -> [[UInt8]: [UInt8]] {
+    guard let file = fopen(path, "r") else { throw Problem(path, errno) }
     defer { fclose(file) }
     var bytes: [UInt8] = []
     var chunk = [UInt8](repeating: 0, count: 65_536)
@@ -119,16 +128,19 @@ private final class MapFile: Sendable {
       if count == 0 { break }
       bytes += chunk[..<count]
     }
-    guard ferror(file) == 0 else { return nil }
+    guard ferror(file) == 0 else { throw Problem(path, errno) }
     var names: [[UInt8]: [UInt8]] = [:]
-    for line in bytes.split(separator: UInt8(ascii: "\n")) {
+    let lines = bytes.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
+    for (number, line) in zip(1..., lines) {
       let line = line.last == UInt8(ascii: "\r") ? line.dropLast() : line
       if line.isEmpty || line.first == UInt8(ascii: "#") { continue }
       guard let (customer, rest) = field(line), rest.first == UInt8(ascii: ","),
         let (name, end) = field(rest.dropFirst()), end.isEmpty || end.first == UInt8(ascii: ","), !customer.isEmpty,
         !name.isEmpty
-      else { return nil }
-      names[customer] = name
+      else { throw Problem("\(path):\(number): not customer,name") }
+      if let former = names.updateValue(name, forKey: customer), former != name {
+        throw Problem("\(path):\(number): the customer has another name on a line before")
+      }
     }
     return names
   }

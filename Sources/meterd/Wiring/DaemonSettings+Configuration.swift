@@ -83,7 +83,7 @@ extension SinkConfiguration {
     }
     self.init(
       name: sink.name, provider: sink.provider.rawValue, url: url, secret: secret.map { Billing.Secret($0) },
-      requestsPerSecond: sink.requestsPerSecond.map { Int64($0.rounded(.down)) }, idempotencyWindowMilliseconds: window,
+      requestsPerSecond: sink.requestsPerSecond, idempotencyWindowMilliseconds: window,
       account: sink.account, featureNames: names, takesOtherFeatures: sink.otherFeatures == .sameName, start: start,
       isRetired: sink.isRetired)
   }

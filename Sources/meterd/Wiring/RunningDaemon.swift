@@ -1,4 +1,5 @@
 internal import Daemon
+internal import Glibc
 internal import HTTP
 internal import Kafka
 internal import Operations
@@ -19,6 +20,7 @@ final class RunningDaemon: Sendable {
     _ settings: DaemonSettings, listen: String?, log: Log, onFatal: @escaping @Sendable (StartError) -> Void
   ) throws {
     self.log = log
+    Self.raiseFileLimit()
     let metrics = MeterdMetrics()
     self.metrics = metrics
     metrics.buildInfo[
@@ -30,17 +32,23 @@ final class RunningDaemon: Sendable {
     try daemon.takeStorage()
     metrics.registry.addCollector { [weak daemon] in daemon?.collect() }
     let routes = OperatorRoutes(status: daemon, metrics: metrics)
+    var pages: HTTPServer?
     if let listen {
       do throws(HTTPServerError) {
-        server = try HTTPServer(listen: listen) { routes.handle($0, $1) }
+        pages = try HTTPServer(listen: listen) { routes.handle($0, $1) }
       } catch {
-        throw CommandFailure(.configuration, "http.listen: \(listen): \(error)")
+        let problem = "http.listen: \(error)"
+        // A dry run beside the daemon that it was made for: its port is taken, and nobody waits for its pages.
+        guard settings.isDryRun else { throw CommandFailure(.configuration, problem) }
+        log.emit(.configurationWarning("\(problem); this dry run has no pages"))
       }
+    }
+    server = pages
+    if let pages, let listen {
       let host = listen.lastIndex(of: ":").map { String(listen[..<$0]) } ?? listen
-      address = "\(host):\(server?.port ?? 0)"
+      address = "\(host):\(pages.port)"
       log.emit(.httpListening(address: address))
     } else {
-      server = nil
       address = ""
     }
     do throws(StartError) {
@@ -49,6 +57,16 @@ final class RunningDaemon: Sendable {
       server?.stop(grace: .zero)
       throw error
     }
+  }
+
+  /// Each sealed segment of each partition is an open file: what a shell or systemd gives a process (1,024) is too little
+  /// for some ninety partitions, and whoever set a hard limit meant that one. Where it cannot be raised, a partition that
+  /// meets it says so.
+  private static func raiseFileLimit() {
+    var limit = rlimit()
+    guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return }
+    limit.rlim_cur = limit.rlim_max
+    _ = setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
   }
 
   /// Stops gracefully within the time.

@@ -211,24 +211,47 @@ private func counter(
     #expect(counter.segmentsToSeal(head: 8, early: true).map(\.count) == [1])
   }
 
-  @Test func anUnreadableSegmentStopsTheCounter() {
-    final class Broken: SealedSegment {
-      let identifier: UInt64 = 1
-      let bucket = UsageStream.start / UsageStream.rules.bucketMilliseconds
-      let throughOffset: Int64 = 0
-      let count = 1
-      let filter = SegmentFilter(keys: 1)
-      func look(up fingerprint: Fingerprint) -> SegmentAnswer { .unreadable }
+  /// Its filter sends every look-up to it, and it cannot be read.
+  private final class Broken: SealedSegment {
+    let identifier: UInt64 = 1
+    let bucket: Int64
+    let throughOffset: Int64 = 0
+    let count = 1
+    let filter = SegmentFilter(keys: 1)
+
+    init(bucketsAgo: Int64) {
+      bucket = UsageStream.start / UsageStream.rules.bucketMilliseconds - bucketsAgo
+      for bits: UInt64 in 0..<512 {
+        filter.insert(Fingerprint(first: bits << 23, second: bits))
+        filter.insert(Fingerprint(first: bits | 1 << 63, second: bits << 23))
+      }
     }
-    let broken = Broken()
-    for bits: UInt64 in 0..<512 {
-      broken.filter.insert(Fingerprint(first: bits << 23, second: bits))
-      broken.filter.insert(Fingerprint(first: bits | 1 << 63, second: bits << 23))
-    }
-    var counter = PartitionCounter(
+
+    func look(up fingerprint: Fingerprint) -> SegmentAnswer { .unreadable }
+  }
+
+  private func counting(with segment: any SealedSegment) -> PartitionCounter {
+    PartitionCounter(
       rules: UsageStream.rules, partition: 0, fingerprintKey: UsageStream.key,
       start: CounterStart(nextOffset: 0, clockMilliseconds: UsageStream.start, capMilliseconds: .max),
-      sealed: [broken], memoryLimit: .max)
+      sealed: [segment], memoryLimit: .max)
+  }
+
+  /// A process may end after a bucket has left the window and before its segment is removed from the folder.
+  @Test func aSegmentThatHasLeftTheWindowIsNotAsked() {
+    let records = (0..<200).map { record(Int64($0)) }
+    var within = counting(with: Broken(bucketsAgo: 8))
+    guard case .indexUnreadable = count(&within, records).stop else {
+      Issue.record("the window's first bucket was not asked")
+      return
+    }
+    var beyond = counting(with: Broken(bucketsAgo: 9))
+    #expect(count(&beyond, records).stop == .batchEnd)
+    #expect(beyond.dedupKeys > 0)
+  }
+
+  @Test func anUnreadableSegmentStopsTheCounter() {
+    var counter = counting(with: Broken(bucketsAgo: 0))
     let records = (0..<200).map { record(Int64($0)) }
     let outcome = count(&counter, records)
     guard case .indexUnreadable = outcome.stop else {

@@ -36,5 +36,40 @@ import Testing
     try check(fake, key: "sk_test_wrong", "--offline")
     #expect(fake.effects.requests == asked)
   }
+
+  /// What is wrong with a map, without the folder's name.
+  private func problem(ofMap text: String) throws -> String? {
+    let folder = FileManager.default.temporaryDirectory.appending(path: "map-\(UUID().uuidString)")
+    try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+    defer { try? FileManager.default.removeItem(at: folder) }
+    let map = folder.appending(path: "m.csv")
+    try Data(text.utf8).write(to: map)
+    let file = folder.appending(path: "m.yaml")
+    try Data(
+      """
+      kafka: { bootstrap_servers: embedded, topic: usage }
+      storage: { path: \(folder.path) }
+      sinks: [ { name: a, provider: log, customers: { map: \(map.path) } } ]
+      """.utf8
+    ).write(to: file)
+    guard case .command(let command) = try CommandLineParser.parse(["check", "--offline", "--config", file.path]) else {
+      return nil
+    }
+    do {
+      try CheckCommand.run(command)
+      return nil
+    } catch let failure as CommandFailure {
+      #expect(failure.exitCode == .configuration)
+      return failure.description.replacing(folder.path + "/", with: "")
+    }
+  }
+
+  @Test func aCustomerMapSaysWhichLineIsWrong() throws {
+    #expect(try problem(ofMap: "# who\na,cus_1\r\n\"b,c\",\"cus_\"\"2\"\na,cus_1\n") == nil)
+    #expect(try problem(ofMap: "a,cus_1\nb\n") == "sinks: sink a: customers.map: m.csv:2: not customer,name")
+    #expect(
+      try problem(ofMap: "a,cus_1\n\nb,cus_2\na,cus_3\n")
+        == "sinks: sink a: customers.map: m.csv:4: the customer has another name on a line before")
+  }
 }
 #endif

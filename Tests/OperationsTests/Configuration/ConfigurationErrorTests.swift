@@ -48,7 +48,46 @@ import Testing
       ])
   }
 
+  @Test func whatMeterdWritesIsNoUsageTopic() {
+    for topic in ["billing.ledger", "billing.quarantine"] {
+      let text = """
+        kafka:
+          bootstrap_servers: b:1
+          topic: \(topic)
+          group: billing
+        sinks: [ { name: a, provider: log } ]
+        """
+      #expect(
+        problems(text) == [
+          "meterd.yaml:3: kafka.topic: a topic that this meterd writes to; found: \"\(topic)\"; allowed: another topic, "
+            + "or another kafka.group"
+        ])
+    }
+    #expect(
+      problems("kafka: { bootstrap_servers: b:1, topic: other.quarantine }\nsinks: [ { name: a, provider: log } ]")
+        == [])
+  }
+
+  @Test func whatEditorsPutInto() {
+    #expect(problems("\u{FEFF}" + minimal()) == [])
+    #expect(
+      problems(minimal("log:\n\tlevel: info")) == [
+        "meterd.yaml:6: not valid YAML: found character that cannot start any token (while scanning for the next token); "
+          + "allowed: spaces before a key, not tabs"
+      ])
+  }
+
   @Test func valuesOutOfRange() {
+    let rate = "    rate: { requests_per_second: "
+    let whole = "a whole number from 1 to 100000"
+    #expect(
+      problems(minimal(rate + "0.5 }")) == [
+        "meterd.yaml:5: sinks[0].rate.requests_per_second: wrong type; found: \"0.5\"; allowed: \(whole)"
+      ])
+    #expect(
+      problems(minimal(rate + "0 }")) == [
+        "meterd.yaml:5: sinks[0].rate.requests_per_second: out of range; found: \"0\"; allowed: \(whole)"
+      ])
     #expect(
       problems(minimal("dedup: { window: 30m }")) == [
         "meterd.yaml:5: dedup.window: out of range; found: \"30m\"; allowed: a duration from 1h to 366d, such as 90s, "

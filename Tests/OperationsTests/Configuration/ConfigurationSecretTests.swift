@@ -58,4 +58,18 @@ import Testing
     #expect(properties.map { $0.reveal() } == ["p w"])
   }
 
+  @Test func aCredentialIsOneLineUnlessItIsAKeyFile() throws {
+    let text = minimal("  - { name: live, provider: stripe, secret_key_file: /run/key }")
+    #expect(
+      problems(text, files: ["/run/key": "sk_test_abc\n\n"]) == [
+        "meterd.yaml:5: sinks[1].secret_key_file: the credential holds a line break; a file may end with one; allowed: "
+          + "a credential, best as ${NAME} or through the key with _file at its end"
+      ])
+    let kafka = """
+      kafka: { bootstrap_servers: b:1, topic: usage, properties: { ssl.key.pem_file: /run/pem } }
+      sinks: [ { name: a, provider: log } ]
+      """
+    let properties = try parse(kafka, files: ["/run/pem": "-----BEGIN\nabc\n-----END\n"]).configuration.kafka.properties
+    #expect(properties.map { $0.reveal() } == ["-----BEGIN\nabc\n-----END"])
+  }
 }

@@ -86,7 +86,7 @@ import Testing
     #expect(configuration.features[1].dimensions == ["model", "region"])
     #expect(configuration.features[1].allowNegative)
     let stripe = configuration.sinks[0]
-    #expect(stripe.requestsPerSecond == 99.5)
+    #expect(stripe.requestsPerSecond == 99)
     #expect(stripe.eventName(of: "api_calls") == "calls")
     #expect(stripe.eventName(of: "tokens") == nil)
     #expect(stripe.customers == .template("cus_{customer}"))
@@ -159,7 +159,7 @@ let wholeExample = """
       provider: stripe
       secret_key: ${STRIPE_SECRET_KEY}
       base_url: https://api.stripe.com
-      rate: { requests_per_second: 99.5 }
+      rate: { requests_per_second: 99 }
       features: { api_calls: { event_name: calls } }
       other_features: skip
       customers: {template: "cus_{customer}"}

@@ -116,7 +116,7 @@ private final class Lines: Sendable {
       .ownershipGained(partition: 0, ledgerOffset: 0),
       .ownershipLost(partition: 0, why: ""), .cutSealed(partition: 0, from: 0, to: 0, rows: 0),
       .claimSealed(partition: 0, sink: "", claim: 0, rows: 0), .circuitOpened(sink: "", why: "", retrySeconds: 0),
-      .circuitClosed(sink: "", openSeconds: 0), .rowParked(sink: "", partition: 0, row: "", reason: ""),
+      .circuitClosed(sink: "", openSeconds: 0), .rowParked(sink: "", partition: 0, row: "", reason: "", detail: ""),
       .rowUncertain(sink: "", partition: 0, row: "", why: ""), .credentialsRefused(sink: "", status: 401),
       .storageFailed(partition: 0, operation: "", error: ""),
     ]
