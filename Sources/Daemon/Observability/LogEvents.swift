@@ -45,7 +45,13 @@ extension LogEvent {
 
 extension LogEvent {
   public static func kafkaError(client: String, code: String, message: String) -> LogEvent {
-    LogEvent(
+    // It will not pass by itself, and without the group nothing is counted.
+    if code == "GROUP_AUTHORIZATION_FAILED" {
+      return LogEvent(
+        "kafka.error", .error, "the broker refuses kafka.group: give meterd's user the right to read it: \(message)",
+        [("client", .string(client)), ("code", .string(code))], story: "\(client) \(code)")
+    }
+    return LogEvent(
       "kafka.error", .warning, "the Kafka client reported an error; it tries again by itself: \(message)",
       [("client", .string(client)), ("code", .string(code))], story: "\(client) \(code)")
   }

@@ -37,7 +37,7 @@ enum KafkaPropertyRules {
     ("partitioner", "ledger records name their partition"),
     ("transactional.id", "the ledger's owner rule takes the place of transactions"),
     ("queuing.strategy", "meterd sets it"),
-    ("message.max.bytes", "meterd sets it from the topics' settings"),
+    ("message.max.bytes", "meterd sets it for each topic"),
     ("statistics.interval.ms", "meterd's metrics rely on it"),
     ("test.mock.num.brokers", "kafka.bootstrap_servers: embedded starts the mock cluster"),
     ("debug", "it writes records' contents to the log"),

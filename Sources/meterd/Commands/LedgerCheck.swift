@@ -10,7 +10,14 @@ enum LedgerCheck {
     let isThere = !opened.created.contains(settings.kafka.ledgerTopic)
     let log = try LedgerLog(topic: settings.kafka.ledgerTopic, properties: settings.kafka.clientProperties)
     defer { log.close() }
-    let committed = try usage.committedHints(partitions: 0..<opened.usage.partitionCount)
+    let committed: [Int32: CommittedHint]
+    do throws(KafkaError) {
+      committed = try usage.committedHints(partitions: 0..<opened.usage.partitionCount)
+    } catch {
+      throw StartError(
+        exitCode: error.isRetriable ? .unavailable : .configuration, code: "group_unreadable", setting: "kafka.group",
+        what: "\(error)", remedy: "Check that meterd's user may read the group, and that the brokers are all up.")
+    }
     var stops: [String] = []
     for partition in 0..<opened.usage.partitionCount {
       let local = Result { () throws(StorageError) in
