@@ -83,7 +83,7 @@ extension WholeBinary {
           #expect(gained == start * Int(DaemonRig.partitions), "\(instance.explanation())")
           if start == 1 { instance.kill() }
         }
-        for member in 0...1 { #expect(instance.log.contains("storage-one-\(member) partitions="), "member \(member)") }
+        for member in 0...1 { #expect(instance.log.contains("-\(member) partitions="), "member \(member)") }
         try publisher.stop()
         try publisher.publishRoundingEvents()
         try rig.waitUntilExact(publisher.expected, seconds: 60, [instance])
