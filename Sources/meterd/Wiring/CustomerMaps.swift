@@ -79,8 +79,9 @@ private final class MapFile: Sendable {
     self.sink = sink
     self.log = log
     do throws(Problem) {
-      state = Mutex(
-        State(names: try Self.read(path), stamp: try Self.stamp(path), checkedAt: Clock.elapsedMilliseconds()))
+      // Before the reading: a change during it is then seen at the next look.
+      let stamp = try Self.stamp(path)
+      state = Mutex(State(names: try Self.read(path), stamp: stamp, checkedAt: Clock.elapsedMilliseconds()))
     } catch {
       throw CommandFailure(.configuration, "sinks: sink \(sink): customers.map: \(error)")
     }
