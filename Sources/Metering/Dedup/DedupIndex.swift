@@ -176,10 +176,25 @@ package struct DedupIndex: ~Copyable {
 
   private mutating func grow() -> Bool {
     // An empty table may always grow: whatever the limit is, counting must be able to go on after sealing.
-    if open.count > 0, activeBytes - open.bytesWhenFull + open.bytesAfterGrowing > memoryLimit { return false }
-    if !open.canGrow { return false }
+    if open.count > 0, activeBytes(withOpen: open.bytesAfterDoubling()) > memoryLimit { return false }
+    if !open.canDouble() { return false }
     open.grow()
     return true
+  }
+
+  /// What is populated of one table at most: on a machine whose memory must first be found elsewhere (a virtual one) that
+  /// is a matter of half a second.
+  private static let populated = 128 << 20
+
+  /// Makes room at once for sightings that are known to come, as far as half of the memory limit goes, and has its memory
+  /// given before the first of them: a table that grows under a backlog moves every sighting once for each that it
+  /// keeps, and waits for each page. They may belong to later buckets; then the room is not used.
+  package mutating func expect(_ sightings: Int) {
+    let sightings = min(sightings, DedupTable.greatestCapacity)
+    var times = open.doublings(for: sightings)
+    while times > 0, activeBytes(withOpen: open.bytesAfterDoubling(times: times)) > memoryLimit / 2 { times -= 1 }
+    if times > 0 { open.grow(times: times) }
+    open.populate(for: sightings, most: Self.populated)
   }
 
   // MARK: Segments
@@ -287,8 +302,10 @@ package struct DedupIndex: ~Copyable {
   }
 
   /// Bytes of active tables, the open one as it will be when it grows next: what the memory limit bounds.
-  package var activeBytes: Int {
-    earlier.reduce(open.bytesWhenFull) { sum, segment in
+  package var activeBytes: Int { activeBytes(withOpen: open.bytesWhenFull) }
+
+  private func activeBytes(withOpen bytes: Int) -> Int {
+    earlier.reduce(bytes) { sum, segment in
       if case .frozen(let table, _, _) = segment.content { sum + table.table.bytes } else { sum }
     }
   }

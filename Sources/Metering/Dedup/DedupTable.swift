@@ -56,18 +56,25 @@ package struct DedupTable: ~Copyable {
   package var bytes: Int { Self.indexBytes(capacity) + Self.entryBytes(count) }
   /// Memory that it may come to use before it grows again, in bytes.
   package var bytesWhenFull: Int { Self.indexBytes(capacity) + Self.entryBytes(Self.most(capacity)) }
-  /// The most memory that it comes to use by growing to the next size, in bytes: that size's, and its own too only where
-  /// the addresses do not reach.
-  package var bytesAfterGrowing: Int {
-    let grown = Self.indexBytes(capacity * 2) + Self.entryBytes(Self.most(capacity * 2))
-    return reachesNextSize ? grown : bytes + grown
+  /// The most memory that it comes to use by doubling its homes so many times, in bytes: the new size's, and its own too
+  /// only where the addresses do not reach.
+  package func bytesAfterDoubling(times: Int = 1) -> Int {
+    let grown = capacity << times
+    let bytes = Self.indexBytes(grown) + Self.entryBytes(Self.most(grown))
+    return reachesDouble(times: times) ? bytes : self.bytes + bytes
   }
-  /// Whether it can grow where it lies.
-  package var reachesNextSize: Bool {
-    region.reaches(Self.indexBytes(capacity * 2)) && log.reaches(Self.most(capacity * 2))
+  /// Whether it can double its homes so many times where it lies.
+  package func reachesDouble(times: Int = 1) -> Bool {
+    region.reaches(Self.indexBytes(capacity << times)) && log.reaches(Self.most(capacity << times))
   }
-  /// Whether there is a next size.
-  package var canGrow: Bool { capacity < Self.greatestCapacity }
+  /// Whether it can double its homes so many times.
+  package func canDouble(times: Int = 1) -> Bool { capacity <= Self.greatestCapacity >> times }
+  /// How many times it has to double its homes for so many more fingerprints.
+  package func doublings(for more: Int) -> Int {
+    var times = 0
+    while canDouble(times: times + 1), count + more > Self.most(capacity << times) { times += 1 }
+    return times
+  }
   /// Whether so many more fingerprints fit under the load limit.
   @inline(__always) package func hasRoom(for more: Int) -> Bool { count &+ more <= Self.most(capacity) }
 
@@ -135,19 +142,20 @@ package struct DedupTable: ~Copyable {
 
   // MARK: Growing
 
-  /// Doubles the homes.
-  @inline(never) package mutating func grow() {
-    precondition(canGrow, "2^31 homes are the most: the caller freezes the table before")
-    growLog(to: Self.most(capacity * 2))
-    let bytes = Self.indexBytes(capacity * 2)
+  /// Doubles the homes so many times.
+  @inline(never) package mutating func grow(times: Int = 1) {
+    precondition(canDouble(times: times), "2^31 homes are the most: the caller freezes the table before")
+    let grown = capacity << times
+    growLog(to: Self.most(grown))
+    let bytes = Self.indexBytes(grown)
     region.clear()
     if !region.grow(to: bytes) {
       // Beyond what was foreseen: it moves once, to addresses for two more sizes.
       region = HotRegion(bytes: bytes, reserving: bytes * 4)
-      slots = region.start.bindMemory(to: UInt32.self, capacity: capacity * 2 + Self.spare)
+      slots = region.start.bindMemory(to: UInt32.self, capacity: grown + Self.spare)
     }
-    capacity *= 2
-    homeBits += 1
+    capacity = grown
+    homeBits += UInt64(times)
     numberMask = UInt32(capacity - 1)
     for number in 0..<count {
       if number + Self.ahead < count { prefetch(entries[number + Self.ahead].fingerprint) }
@@ -164,6 +172,15 @@ package struct DedupTable: ~Copyable {
     longer.entries.update(from: entries, count: count)
     log = longer
     entries = longer.entries
+  }
+
+  /// Has memory given now that the next so many fingerprints will use, as far as `most` bytes go: the index's first, which
+  /// each of them may touch anywhere.
+  package func populate(for more: Int, most: Int) {
+    let index = min(most, Self.indexBytes(capacity))
+    region.populate(0..<index)
+    let entries = min(more, Self.most(capacity) - count, (most - index) / MemoryLayout<DedupEntry>.stride)
+    log.populate(count..<count + max(0, entries))
   }
 
   /// Gives back the addresses that it would have grown into.

@@ -24,6 +24,12 @@ package final class EntryLog: @unchecked Sendable {
   /// Whether ``grow(to:)`` can give room for so many.
   package func reaches(_ capacity: Int) -> Bool { region.reaches(capacity * MemoryLayout<DedupEntry>.stride) }
 
+  /// Has the memory of entries given now (``HotRegion/populate(_:)``).
+  package func populate(_ numbers: Range<Int>) {
+    let stride = MemoryLayout<DedupEntry>.stride
+    region.populate(numbers.lowerBound * stride..<numbers.upperBound * stride)
+  }
+
   /// Gives back the addresses that it will not grow into.
   package func trim() { region.trim() }
 }

@@ -86,6 +86,14 @@ package struct HotRegion: ~Copyable {
     return true
   }
 
+  /// Has usable memory given by the kernel now, in one call, rather than page by page when it is first used.
+  package func populate(_ range: Range<Int>) {
+    let from = range.lowerBound / Self.granule * Self.granule
+    let to = min(usable, Self.rounded(range.upperBound, to: Self.granule))
+    // Advice: an older kernel (before 5.14) has no such call, and the pages come as they are used.
+    if from < to { madvise(start + from, to - from, MADV_POPULATE_WRITE) }
+  }
+
   /// Makes every usable byte zero.
   package func clear() { memset(start, 0, usable) }
 

@@ -5,6 +5,7 @@ extension PartitionMachine {
     guard phase == .inspecting, let head = fold.head, let genesis = fold.genesis, let headRules = fold.headRules else {
       return
     }
+    logEnd = end
     if end < head.offset {
       guard resolution(of: .logEndsBeforeHead, at: head.offset) == nil else { return settleOnly(now: now) }
       let detail =
@@ -93,6 +94,7 @@ extension PartitionMachine {
         from: localHead ?? plan.replay.first?.from ?? head.offset,
         clockMilliseconds: plan.clockMilliseconds ?? max(0, head.clockMilliseconds))
     }
+    if let next = counter?.nextOffset { counter?.expect(records: logEnd - next) }
     phase = .replaying(plan, next: 0)
     replayNext(now: now)
   }

@@ -76,6 +76,8 @@ public struct PartitionMachine: ~Copyable {
   var needsSealAfterCut = false
   /// Whether a replay waits for a commit, to seal what it holds.
   var makesRoom = false
+  /// Where the usage partition ended when it was looked at.
+  var logEnd: Int64 = 0
   /// Segments that are on their way to the disk.
   var sealing = 0
   /// Buckets below this one are gone from local state.

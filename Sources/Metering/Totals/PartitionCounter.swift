@@ -289,6 +289,9 @@ public struct PartitionCounter: ~Copyable, @unchecked Sendable {
   /// Sets the cap of the range, Unix milliseconds: the ledger time at the record that set its head, plus one hour.
   public mutating func setCap(_ milliseconds: Int64) { capMilliseconds = milliseconds }
 
+  /// Makes ready for so many records that are known to follow: speed only, no decision depends on it.
+  public mutating func expect(records: Int64) { index.expect(Int(clamping: max(0, records))) }
+
   /// Sets this partition's share of `dedup.max_memory`, in bytes.
   public mutating func setMemoryLimit(_ bytes: Int) { index.memoryLimit = bytes }
 

@@ -125,8 +125,8 @@ private func fingerprint(_ number: UInt64) -> Fingerprint {
     var table = DedupTable(capacity: 4096, growingTo: reserved)
     for number: UInt64 in 0..<400_000 {
       if !table.hasRoom(for: 1) {
-        #expect(reserved < 1 << 26 || table.reachesNextSize)
-        let bound = table.bytesAfterGrowing
+        #expect(reserved < 1 << 26 || table.reachesDouble())
+        let bound = table.bytesAfterDoubling()
         table.grow()
         #expect(table.bytesWhenFull <= bound)
       }
@@ -138,6 +138,32 @@ private func fingerprint(_ number: UInt64) -> Fingerprint {
     #expect(entries.count == 400_000 && table.count == 400_000)
     #expect(zip(entries, entries.dropFirst()).allSatisfy { DedupEntry.precedes($0, $1) })
     #expect((0..<400_000).allSatisfy { table.check(of: fingerprint($0)) == UInt32($0) })
+  }
+
+  /// Several sizes at once, before and amid the sightings, where it lies and where it has to move.
+  @Test(arguments: [0, 1 << 26], [0, 1, 3, 2_000]) func itTakesRoomForWhatIsExpected(reserved: Int, held: Int) {
+    var table = DedupTable(capacity: 16, growingTo: reserved)
+    for number in 0..<held {
+      if !table.hasRoom(for: 1) { table.grow() }
+      _ = table.checkOrInsert(fingerprint(UInt64(number)), check: UInt32(number))
+    }
+    let times = table.doublings(for: 100_000)
+    let bound = table.bytesAfterDoubling(times: times)
+    table.grow(times: times)
+    table.populate(for: 100_000, most: 1 << 20)
+    #expect(table.bytesWhenFull <= bound)
+    #expect(table.hasRoom(for: 100_000) && table.doublings(for: 100_000) == 0)
+    let bytes = table.bytesWhenFull
+    for number in held..<held + 100_000 {
+      #expect(table.checkOrInsert(fingerprint(UInt64(number)), check: UInt32(number)) == nil)
+    }
+    #expect(table.bytesWhenFull == bytes, "it grew although it had room")
+    #expect((0..<held + 100_000).allSatisfy { table.check(of: fingerprint(UInt64($0))) == UInt32($0) })
+    table.populate(for: 100_000, most: .max)
+    var entries: [DedupEntry] = []
+    table.forEachSorted { entries.append($0) }
+    #expect(entries.count == held + 100_000)
+    #expect(zip(entries, entries.dropFirst()).allSatisfy { DedupEntry.precedes($0, $1) })
   }
 
   @Test func runsThatReachTheSpareSlotsOrTheFirstOneMoveWhole() {

@@ -22,6 +22,25 @@ import Testing
     try rig.appended.joined().count { if case .cut = try LedgerCodec.decode($0).record { true } else { false } }
   }
 
+  @Test("its keys have room before the first of them is counted, within half of the memory limit")
+  func hasRoom() throws {
+    func bytes(recordsAhead: Int64, limit: Int = 1 << 30) throws -> Int {
+      var settings = PartitionSettings()
+      settings.memoryLimit = limit
+      let rig = MachineRig(nonce: 1, rules: Sample.rules(), settings: settings)
+      rig.usageEnd = recordsAhead
+      rig.begin()
+      #expect(rig.machine.isCounting)
+      return try #require(rig.machine.counter?.dedupActiveBytes)
+    }
+    let least = try bytes(recordsAhead: 10)
+    #expect(least < 1 << 20)
+    #expect(try bytes(recordsAhead: 1_000_000) >= 20 * 1_000_000)
+    let bounded = try bytes(recordsAhead: 1_000_000, limit: 16 << 20)
+    #expect(bounded > least && bounded <= 8 << 20)
+    #expect(try bytes(recordsAhead: 1_000_000, limit: 1) == least)
+  }
+
   @Test("it is cut at once, and claimed at its time")
   func workedOff() throws {
     let rig = counting()

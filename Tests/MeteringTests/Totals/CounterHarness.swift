@@ -67,12 +67,15 @@ struct CounterHarness {
   private var head: Int64
   /// The head that the process has read back.
   private var readBack: Int64
+  /// Of its own, so that the runs are what they were without.
+  private var expectation: SeededRandom
 
   init(_ stream: UsageStream, _ oracle: Oracle, seed: UInt64, _ troubles: Troubles) {
     self.stream = stream
     self.oracle = oracle
     self.troubles = troubles
     random = SeededRandom(seed: seed)
+    expectation = SeededRandom(seed: seed &+ 1)
     head = stream.first
     readBack = stream.first
   }
@@ -112,12 +115,14 @@ struct CounterHarness {
     stream.records.firstIndex { $0.offset >= offset } ?? stream.records.count
   }
 
-  private func fresh(at offset: Int64, clock: Int64) -> PartitionCounter {
+  private mutating func fresh(at offset: Int64, clock: Int64) -> PartitionCounter {
     var counter = PartitionCounter(
       rules: UsageStream.rules, partition: 3, fingerprintKey: UsageStream.key,
       start: CounterStart(nextOffset: offset, clockMilliseconds: clock, capMilliseconds: stream.caps[offset] ?? 0),
       sealed: sealed, memoryLimit: troubles.memoryLimit)
     counter.capTimestamps = true
+    // Too few, enough, or far too many: speed only.
+    if expectation.chance(50) { counter.expect(records: Int64.random(in: -1...30_000, using: &expectation)) }
     return counter
   }
 
