@@ -239,6 +239,13 @@ public struct SinkRow: Hashable, Sendable {
     let events: Int64
   }
 
+  /// Asks for the memory of the row that is written some rows later: rows are sent in the order of their times, and lie in
+  /// that of their customers.
+  static func prefetch(behind index: Int, of rows: [SinkRow]) {
+    guard index + 8 < rows.count, case .claimed(let claim, let number) = rows[index + 8].content else { return }
+    claim.prefetch(number)
+  }
+
   /// Calls `body` with the row's fields where they lie.
   func withBytes(_ body: (Bytes) -> Void) {
     switch content {

@@ -28,7 +28,8 @@ public struct LogAdapter: ProviderAdapter {
 
   public func request(for rows: [SinkRow], account: String) -> ProviderRequest {
     var writer = JSONWriter(reserving: rows.count * 256 + 1_024)
-    for row in rows {
+    for (index, row) in rows.enumerated() {
+      SinkRow.prefetch(behind: index, of: rows)
       writer.raw("{\"sink\":")
       writer.string(name)
       writer.raw(",")

@@ -57,6 +57,7 @@ public struct WebhookAdapter: ProviderAdapter {
     writer.string(account)
     writer.raw(",\"rows\":[")
     for (index, row) in rows.enumerated() {
+      SinkRow.prefetch(behind: index, of: rows)
       if index > 0 { writer.raw(",") }
       writer.raw("{")
       writer.rowMembers(row)

@@ -1,3 +1,5 @@
+internal import CHotPath
+
 /// The frozen rows of one claim as one block of memory: the bytes of its customers, a table of its meters, and an entry of
 /// fixed size for each row. Rows of value 0 have none: they are settled from birth.
 ///
@@ -75,6 +77,12 @@ public final class ClaimArena: Sendable {
             value: value, timestampMilliseconds: entry.timestampMilliseconds, events: entry.events))
       }
     }
+  }
+
+  /// Asks for the memory of the row of that place, which will be read soon.
+  @inline(__always) func prefetch(at position: Int) {
+    entries.withUnsafeBufferPointer { if let base = $0.baseAddress { meterd_prefetch_read(base + position) } }
+    values.withUnsafeBufferPointer { if let base = $0.baseAddress { meterd_prefetch_read(base + position) } }
   }
 
   /// The place of the row of that index; nil where there is none.
