@@ -15,10 +15,12 @@ def number(name, default):
 
 EVENTS = number("EVENTS", 10_000_000)
 ROUNDS = number("ROUNDS", 3)
+WARM_RUNS = number("WARM_RUNS", 5)
 CONSUMERS = number("CONSUMERS", min(2, os.cpu_count() or 1))
 SINK = os.environ.get("SINK") or "log"
 MAX_ROWS = number("MAX_ROWS", 200_000)
-INTERVAL = os.environ.get("INTERVAL") or "600ms"
+INTERVAL = os.environ.get("INTERVAL")
+CUTS = 5.5  # by the interval, in the fastest of the first runs; the end of the backlog makes one more
 
 
 def say(text):
@@ -59,7 +61,19 @@ def python_consumer(topic, events):
 
 def daemon_run(topic, name, events, expect):
     return DaemonRun(KAFKA, METERD, WORK, topic, f"{NAME}-{name}", events, consumers=CONSUMERS, sink=SINK,
-                     max_rows=MAX_ROWS, interval=INTERVAL, expect=expect)
+                     max_rows=MAX_ROWS, interval=INTERVAL or "600ms", expect=expect)
+
+
+def warm_up(topic):
+    """A read and some runs; their times give the interval at which every round makes about as many cuts."""
+    global INTERVAL
+    say(f"a read and {WARM_RUNS} runs before the rounds: the page cache is warm then, and the broker's code is compiled")
+    events = consume_only(topic, 1)["events"]
+    seconds = [daemon_run(topic, f"warm-{index}", events, None).until_cut()["cut"]["seconds"] for index in range(WARM_RUNS)]
+    if not INTERVAL:
+        INTERVAL = f"{max(100, int(min(seconds) / CUTS * 1000))}ms"
+        say(f"flush.interval {INTERVAL}: the fastest run took {min(seconds):.1f} s")
+    return events
 
 
 def rate(run):
@@ -125,7 +139,7 @@ def bad_input(source, events):
     for index in range(ROUNDS):
         for share, (topic, spec, rounds) in runs.items():
             run = DaemonRun(KAFKA, METERD, WORK, topic, f"{topic}-{index}", spec["events"], consumers=CONSUMERS, sink="log",
-                            max_rows=MAX_ROWS, interval=INTERVAL, expect=None)
+                            max_rows=MAX_ROWS, interval=INTERVAL or "600ms", expect=None)
             found = run.until_cut()
             for reason, expected in spec["reasons"].items():
                 # More than expected: a new owner has judged some of them again, and readers drop the repeats.
@@ -167,9 +181,7 @@ def main():
         create_topic(KAFKA, topic, 4)
         say(f"loading {EVENTS:,} events into {topic}")
         load(topic, EVENTS, expect)
-    say("a read and a run before the rounds: the page cache is warm then, and the broker's code is compiled")
-    events = consume_only(topic, 1)["events"]
-    daemon_run(topic, "warm", events, None).until_cut()
+    events = warm_up(topic)
     one, many, daemon = [], [], []
     load_before = os.getloadavg()
     for index in range(ROUNDS):
