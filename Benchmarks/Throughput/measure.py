@@ -169,7 +169,7 @@ def memory(events):
     rows, keys = found["open_rows"], found["dedup_keys"]
     rest = found["rss_bytes"] - found["rss_before_bytes"] - found["dedup_bytes"]
     print(f"memory at {keys:,.0f} keys and {rows:,.0f} open rows: RSS {found['rss_bytes'] / 2**20:,.0f} MiB, of which "
-          f"{found['rss_before_bytes'] / 2**20:,.0f} before the first event and {found['dedup_bytes'] / 2**20:,.0f} dedup: "
+          f"{found['rss_before_bytes'] / 2**20:,.0f} before there are partitions and {found['dedup_bytes'] / 2**20:,.0f} dedup: "
           f"{found['dedup_bytes'] / keys * 1e6 / 2**20:,.0f} MiB a million keys, at most {rest / rows * 1e6 / 2**20:,.0f} "
           f"MiB a million open rows (read-ahead of the fetcher included)")
 
