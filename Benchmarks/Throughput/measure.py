@@ -20,7 +20,7 @@ CONSUMERS = number("CONSUMERS", min(2, os.cpu_count() or 1))
 SINK = os.environ.get("SINK") or "log"
 MAX_ROWS = number("MAX_ROWS", 200_000)
 INTERVAL = os.environ.get("INTERVAL")
-CUTS = 6.5  # by the interval, in the fastest of the first runs; the end of the backlog makes one more
+CUTS = 7.5  # by the interval, in the fastest of the first runs; the end of the backlog makes one more
 
 
 def say(text):
