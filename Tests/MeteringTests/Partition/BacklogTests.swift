@@ -31,7 +31,8 @@ import Testing
       rig.usageEnd = recordsAhead
       rig.begin()
       #expect(rig.machine.isCounting)
-      return try #require(rig.machine.counter?.dedupActiveBytes)
+      let active = rig.machine.counter?.dedupActiveBytes
+      return try #require(active)
     }
     let least = try bytes(recordsAhead: 10)
     #expect(least < 1 << 20)
