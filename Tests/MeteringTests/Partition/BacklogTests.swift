@@ -30,7 +30,8 @@ import Testing
       let rig = MachineRig(nonce: 1, rules: Sample.rules(), settings: settings)
       rig.usageEnd = recordsAhead
       rig.begin()
-      #expect(rig.machine.isCounting)
+      let isCounting = rig.machine.isCounting
+      #expect(isCounting)
       let active = rig.machine.counter?.dedupActiveBytes
       return try #require(active)
     }
