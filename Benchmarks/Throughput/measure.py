@@ -19,7 +19,8 @@ WARM_RUNS = number("WARM_RUNS", 5)
 CONSUMERS = number("CONSUMERS", min(2, os.cpu_count() or 1))
 SINK = os.environ.get("SINK") or "log"
 MAX_ROWS = number("MAX_ROWS", 200_000)
-INTERVAL = os.environ.get("INTERVAL")
+INTERVAL = os.environ.get("INTERVAL")  # until the warm-up has set it, meterd runs with FIRST_INTERVAL
+FIRST_INTERVAL = "600ms"
 CUTS = 7.5  # by the interval, in the fastest of the first runs; the end of the backlog makes one more
 
 
@@ -59,9 +60,9 @@ def python_consumer(topic, events):
     return json.loads(out.stdout)
 
 
-def daemon_run(topic, name, events, expect):
-    return DaemonRun(KAFKA, METERD, WORK, topic, f"{NAME}-{name}", events, consumers=CONSUMERS, sink=SINK,
-                     max_rows=MAX_ROWS, interval=INTERVAL or "600ms", expect=expect)
+def daemon_run(topic, name, events, expect, sink=SINK, max_rows=MAX_ROWS, interval=None):
+    return DaemonRun(KAFKA, METERD, WORK, topic, f"{NAME}-{name}", events, consumers=CONSUMERS, sink=sink,
+                     max_rows=max_rows, interval=interval or INTERVAL or FIRST_INTERVAL, expect=expect)
 
 
 def warm_up(topic):
@@ -136,11 +137,15 @@ def bad_input(source, events):
         out = subprocess.run([f"{WORK}/spoil", KAFKA, source, topic, str(events), str(share)], check=True,
                              capture_output=True, text=True)
         runs[share] = topic, json.loads(out.stdout), []
+    say(f"{WARM_RUNS} runs of the topics with bad events before the rounds, for the broker's produce path")
+    for index in range(WARM_RUNS):
+        for share in (100, 1000):
+            topic, spec, _ = runs[share]
+            daemon_run(topic, f"bad-{share}-warm-{index}", spec["events"], None, sink="log").until_cut()
     for index in range(ROUNDS):
         for share, (topic, spec, rounds) in runs.items():
-            run = DaemonRun(KAFKA, METERD, WORK, topic, f"{topic}-{index}", spec["events"], consumers=CONSUMERS, sink="log",
-                            max_rows=MAX_ROWS, interval=INTERVAL or "600ms", expect=None)
-            found = run.until_cut()
+            touch_memory()
+            found = daemon_run(topic, f"bad-{share}-{index}", spec["events"], None, sink="log").until_cut()
             for reason, expected in spec["reasons"].items():
                 # More than expected: a new owner has judged some of them again, and readers drop the repeats.
                 if found["quarantined"].get(reason, 0) < expected:
@@ -163,9 +168,7 @@ def memory(events):
     topic = f"{NAME}-memory"
     create_topic(KAFKA, topic, 4)
     load(topic, events, f"{WORK}/memory.json", "--customers", "10000000", "--duplicates", "0%")
-    run = DaemonRun(KAFKA, METERD, WORK, topic, f"{NAME}-memory", events, consumers=CONSUMERS, sink="log",
-                    max_rows=10_000_000, interval="1h", expect=None)
-    found = run.until_counted()
+    found = daemon_run(topic, "memory", events, None, sink="log", max_rows=10_000_000, interval="1h").until_counted()
     rows, keys = found["open_rows"], found["dedup_keys"]
     rest = found["rss_bytes"] - found["rss_before_bytes"] - found["dedup_bytes"]
     print(f"memory at {keys:,.0f} keys and {rows:,.0f} open rows: RSS {found['rss_bytes'] / 2**20:,.0f} MiB, of which "

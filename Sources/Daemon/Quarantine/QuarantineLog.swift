@@ -60,8 +60,10 @@ public final class QuarantineLog: Sendable {
     producer = try Producer(
       properties: properties.overridden(by: [
         // Repeats are allowed, so the idempotent producer's fatal states are not needed; order is not either.
-        "enable.idempotence": "false", "acks": "all", "compression.codec": "lz4", "linger.ms": "5",
-        "message.timeout.ms": "0", "retries": "2147483647", "queue.buffering.max.messages": "100000",
+        "enable.idempotence": "false", "acks": "all", "compression.codec": "lz4",
+        // A request costs the broker more than some hundred records of it do, and a cut waits this long at most.
+        "linger.ms": "20",
+        "message.timeout.ms": "0", "retries": "2147483647", "queue.buffering.max.messages": "30000",
         "queue.buffering.max.kbytes": "65536",
         // The broker's limit is of what arrives, compressed: only the broker can say what is too large.
         "message.max.bytes": "1000000000",
