@@ -109,6 +109,56 @@ extension WholeBinary {
       }
     }
 
+    @Test("a sink begins at cuts whose rows are deleted") func rowsDeleted() throws {
+      try withRig("rows") { rig, instance, publisher in
+        // Cuts as fast as they may come, until a SNAPSHOT says what the records before it said.
+        instance.kill()
+        rig.flushLines[0] = "interval: 100ms"
+        try instance.start()
+        var through: Int64?
+        for round in 1...1_500 where through == nil {
+          try publisher.publish(20, isPlain: true)
+          Thread.sleep(forTimeInterval: 0.05)
+          if round % 60 == 0 { through = try snapshot(rig, partition: 0) }
+        }
+        let below = try #require(through) + 1
+        try publisher.publishRoundingEvents()
+        try rig.waitUntilExact(publisher.expected, seconds: 40, [instance])
+        try instance.stopGracefully()
+        // As meterd itself does after `ledger.keep`.
+        _ = try rig.withAdmin { try $0.deleteRecords(topic: "\(rig.group).ledger", before: [0: below]) }
+        rig.version = 2
+        rig.sinks.insert("stripe")
+        rig.stripeLines = ["from_cut: earliest"]
+        try instance.start()
+        // The next cut brings the sink in.
+        try publisher.publish(200, isPlain: true)
+        try publisher.publishRoundingEvents()
+        let stop = try #require(try instance.waitUntilStopped("rows_deleted", partitions: [0]).first)
+        try instance.follow(stop)
+        try waitUntilCounting(instance)
+        var expected = publisher.expected
+        let late = "{\"idempotencyKey\":\"late\",\"customerId\":\"late\",\"featureId\":\"api_calls\",\"amount\":5}"
+        let producer = try Producer(properties: rig.properties) { _ in }
+        defer { producer.close() }
+        try producer.produce(topic: rig.topic, partition: 0, key: Array("late".utf8), value: Array(late.utf8))
+        try producer.flush(timeoutMilliseconds: 10_000)
+        expected.add("late", "api_calls", 5 * ExpectedTotals.one)
+        // All at the sink that was there; at the new one all of the other partitions, and what was cut afterwards.
+        var skipped: Set<String> = []
+        try rig.read(rig.topic) { if $0 == 0 { skipped.insert(String(decoding: $1.key, as: UTF8.self)) } }
+        skipped.remove("late")
+        let isBilled = poll(seconds: 40) {
+          expected.differences(rig.webhook) { $0 }.isEmpty
+            && expected.differences(rig.stripe) { DaemonRig.stripeMeters[$0] }.allSatisfy { line in
+              skipped.contains { line.hasPrefix("\($0)/") }
+            }
+        }
+        #expect(isBilled && !skipped.isEmpty && rig.violations() == [], "\(instance.explanation())")
+        try rig.waitUntilConserved(instance)
+      }
+    }
+
     @Test("a changed configuration, a sink that vanished, and a topic that was re-created") func configuration() throws
     {
       try withRig("config", sinks: ["stripe", "webhook"]) { rig, instance, publisher in
@@ -234,6 +284,17 @@ extension WholeBinary {
 
     private func position(_ rig: DaemonRig, _ partition: Int32) throws -> Int64 {
       try rig.withAdmin { try $0.watermarks(topic: rig.topic, partition: partition).high }
+    }
+
+    /// Up to which ledger offset the last SNAPSHOT of a partition has folded, if there is one.
+    private func snapshot(_ rig: DaemonRig, partition: Int32) throws -> Int64? {
+      var through: Int64?
+      try rig.read("\(rig.group).ledger") { place, message in
+        guard place == partition, case .snapshot(let seal) = try LedgerCodec.decode([UInt8](message.value)).record
+        else { return }
+        through = seal.through
+      }
+      return through
     }
 
     private func deleteRecords(_ rig: DaemonRig, partition: Int32, below: Int64) throws {
