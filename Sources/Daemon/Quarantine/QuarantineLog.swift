@@ -61,7 +61,7 @@ public final class QuarantineLog: Sendable {
       properties: properties.overridden(by: [
         // Repeats are allowed, so the idempotent producer's fatal states are not needed; order is not either.
         "enable.idempotence": "false", "acks": "all", "compression.codec": "lz4",
-        // A request costs the broker more than some hundred records of it do, and a cut waits this long at most.
+        // Longer for fewer requests to the broker; a cut may have to wait this long for the last records.
         "linger.ms": "20",
         "message.timeout.ms": "0", "retries": "2147483647", "queue.buffering.max.messages": "30000",
         "queue.buffering.max.kbytes": "65536",
