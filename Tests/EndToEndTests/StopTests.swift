@@ -148,13 +148,13 @@ extension WholeBinary {
         var skipped: Set<String> = []
         try rig.read(rig.topic) { if $0 == 0 { skipped.insert(String(decoding: $1.key, as: UTF8.self)) } }
         skipped.remove("late")
+        var missing: [String] = []
         let isBilled = poll(seconds: 40) {
-          expected.differences(rig.webhook) { $0 }.isEmpty
-            && expected.differences(rig.stripe) { DaemonRig.stripeMeters[$0] }.allSatisfy { line in
-              skipped.contains { line.hasPrefix("\($0)/") }
-            }
+          missing = expected.differences(rig.stripe) { DaemonRig.stripeMeters[$0] }
+          return expected.differences(rig.webhook) { $0 }.isEmpty
+            && missing.allSatisfy { line in skipped.contains { line.hasPrefix("\($0)/") } }
         }
-        #expect(isBilled && !skipped.isEmpty && rig.violations() == [], "\(instance.explanation())")
+        #expect(isBilled && !missing.isEmpty && rig.violations() == [], "\(instance.explanation())")
         try rig.waitUntilConserved(instance)
       }
     }
