@@ -1,6 +1,7 @@
 #pragma once
 #include <librdkafka/rdkafka.h>
 #include <librdkafka/rdkafka_mock.h>
+#include <malloc.h>
 #include <pthread.h>
 
 // glibc declares it only with _GNU_SOURCE, which a module map cannot set.
@@ -20,4 +21,11 @@ static inline void kafka_prefetch_message(const rd_kafka_message_t *message) {
 // Asks for the end of a message's value, which says whether headers follow. Any address may be asked for.
 static inline void kafka_prefetch_value_end(const rd_kafka_message_t *message) {
   __builtin_prefetch((const char *)message->payload + message->len, 0, 3);
+}
+
+// Has the C library keep no short freed pieces of memory apart ("fast bins").
+static inline void kafka_avoid_fast_bins(void) {
+#ifdef M_MXFAST
+  (void)mallopt(M_MXFAST, 0);
+#endif
 }

@@ -1,23 +1,25 @@
 internal import CRdkafka
 
-/// Some lists of headers, the last one first.
+/// Some lists of headers on their way to a stock, each with its place there.
 public struct HeaderPile: ~Copyable, @unchecked Sendable {
   // Unchecked: as with one list.
-  private var lists: [OpaquePointer] = []
+  fileprivate var lists: [(list: OpaquePointer, place: Int)] = []
 
   /// None.
   public init() {}
 
-  deinit { for list in lists { rd_kafka_headers_destroy(list) } }
+  deinit { for (list, _) in lists { rd_kafka_headers_destroy(list) } }
 
   /// How many there are.
   public var count: Int { lists.count }
 
   /// Puts one on top.
-  public mutating func push(_ list: consuming HeaderList) { lists.append(list.release()) }
+  public mutating func push(_ list: consuming HeaderList, for place: Int) { lists.append((list.release(), place)) }
 
-  /// Takes the uppermost one, if there is one.
-  public mutating func pop() -> HeaderList? { lists.popLast().map { HeaderList(owning: $0) } }
+  /// Puts another pile's lists on top, the uppermost first, until there are `most`; the others stay there.
+  public mutating func take(from other: inout HeaderPile, most: Int) {
+    while lists.count < most, let next = other.lists.popLast() { lists.append(next) }
+  }
 }
 
 /// Lists of headers that are kept to be used again, in numbered places.
@@ -45,6 +47,11 @@ public struct HeaderStock: ~Copyable, @unchecked Sendable {
     guard count < most else { return }
     places[place].append(list.release())
     count += 1
+  }
+
+  /// Keeps the lists of a pile, the uppermost first, and leaves it empty.
+  public mutating func take(from pile: inout HeaderPile) {
+    while let (list, place) = pile.lists.popLast() { push(HeaderList(owning: list), at: place) }
   }
 
   /// Takes the list that came to a place last. A full stock that has none there is emptied: nobody asks for what it has.

@@ -1,9 +1,11 @@
 internal import Glibc
+internal import Kafka
 
 /// The whole program: one command, one exit code.
 enum Meterd {
   /// Runs what the words after the program's name ask for.
   static func run(_ words: [String]) -> Int32 {
+    AllocatorTuning.apply()
     // A reader that goes away (`meterd ledger show | head`) is seen where it is written to.
     signal(SIGPIPE, SIG_IGN)
     let invocation: Invocation

@@ -61,11 +61,32 @@ import Testing
     #expect(next == 2)
   }
 
-  @Test func aPileGivesTheLastOneFirst() {
+  @Test func aPileBringsListsToTheirPlaces() {
+    var stock = HeaderStock(places: 2, most: 2)
     var pile = HeaderPile()
-    pile.push(list(["a"]))
-    pile.push(list(["bb"]))
-    let found = [length(pile.pop()), length(pile.pop()), length(pile.pop())]
-    #expect(found == [2, 1, nil])
+    pile.push(list(["a"]), for: 0)
+    pile.push(list(["bb"]), for: 1)
+    pile.push(list(["ccc"]), for: 1)
+    // The uppermost two: there is no room for the third.
+    stock.take(from: &pile)
+    let left = pile.count
+    #expect(left == 0)
+    let found = [length(stock.pop(at: 0)), length(stock.pop(at: 1)), length(stock.pop(at: 1))]
+    #expect(found == [nil, 2, 3])
+  }
+
+  @Test func aPileTakesFromAnotherOneUntilItHasEnough() {
+    var pile = HeaderPile()
+    var other = HeaderPile()
+    other.push(list(["a"]), for: 0)
+    other.push(list(["bb"]), for: 1)
+    other.push(list(["ccc"]), for: 0)
+    pile.take(from: &other, most: 2)
+    let counts = [pile.count, other.count]
+    #expect(counts == [2, 1])
+    var stock = HeaderStock(places: 2, most: 8)
+    stock.take(from: &pile)
+    let found = [length(stock.pop(at: 0)), length(stock.pop(at: 0)), length(stock.pop(at: 1))]
+    #expect(found == [3, nil, 2])
   }
 }

@@ -23,20 +23,22 @@ public struct PartitionQuarantine {
   /// - Parameter detail: for people; what exactly was wrong.
   /// - Throws: what refuses the record for good, or has refused an earlier one.
   public func append(_ record: RecordView, reason: QuarantineReason, detail: QuarantineDetail) throws(KafkaError) {
-    try progress.begin(record.offset)
     guard record.key.count + record.value.count <= QuarantineLog.greatestRecord else {
+      try progress.begin(record.offset, place: nil)
       let error = KafkaError(
         .messageTooLarge, doing: "quarantine record \(record.offset)",
         detail: "\(record.key.count + record.value.count) bytes, at most \(QuarantineLog.greatestRecord)")
       progress.fail(error)
       throw error
     }
+    var place: Int32?
+    var headers = headers(of: record, reason: reason, detail: detail, place: &place)
+    try progress.begin(record.offset, place: place)
     while true {
       do throws(KafkaError) {
         return try producer.produce(
           to: target, partition: partition, keyBytes: record.key.baseAddress == nil ? nil : record.key,
-          valueBytes: record.value.baseAddress == nil ? nil : record.value,
-          headerList: headers(of: record, reason: reason, detail: detail),
+          valueBytes: record.value.baseAddress == nil ? nil : record.value, headerList: headers.take(),
           timestampMilliseconds: record.timestampMilliseconds < 0 ? nil : record.timestampMilliseconds,
           token: UInt64(record.offset) + 1)
       } catch {
@@ -45,18 +47,22 @@ public struct PartitionQuarantine {
           throw error
         }
         Clock.sleep(milliseconds: 2)
+        headers = self.headers(of: record, reason: reason, detail: detail, place: &place)
       }
     }
   }
 
-  private func headers(of record: RecordView, reason: QuarantineReason, detail: QuarantineDetail) -> HeaderList? {
+  private func headers(
+    of record: RecordView, reason: QuarantineReason, detail: QuarantineDetail, place: inout Int32?
+  ) -> HeaderList? {
     var list: HeaderList?
     detail.withUTF8 { detail in
       withUnsafeTemporaryAllocation(byteCount: LineWriter.mostDigits, alignment: 1) { room in
         var offset = LineWriter(room: room)
         offset.add(record.offset)
+        place = QuarantineHeaders.place(original: record.headers, reason: reason.code, detail: detail)
         list = progress.headers.list(
-          original: record.headers, reason: reason.code, offset: offset.bytes, detail: detail)
+          at: place, original: record.headers, reason: reason.code, offset: offset.bytes, detail: detail)
       }
     }
     return list

@@ -22,15 +22,24 @@ final class QuarantineHeaders: Sendable {
     self.partition = Array(String(partition).utf8)
   }
 
-  /// The original headers, then ours.
+  /// Where the headers of a record belong, if they may be used again: those with values of the same lengths are together.
+  /// Longer values share the places of shorter ones: they are few, and a list with other lengths than it should have is
+  /// not used.
+  static func place(original: UnsafeBufferPointer<HeaderView>, reason: StaticString, detail: UnsafeRawBufferPointer)
+    -> Int32?
+  {
+    guard original.isEmpty else { return nil }
+    return Int32(reason.utf8CodeUnitCount % lengths.reason * lengths.detail + detail.count % lengths.detail)
+  }
+
+  /// The original headers, then ours; from those that are kept in a place, if there is one.
   func list(
-    original: UnsafeBufferPointer<HeaderView>, reason: StaticString, offset: UnsafeRawBufferPointer,
+    at place: Int32?, original: UnsafeBufferPointer<HeaderView>, reason: StaticString, offset: UnsafeRawBufferPointer,
     detail: UnsafeRawBufferPointer
   ) -> HeaderList {
     let reason = UnsafeRawBufferPointer(start: reason.utf8Start, count: reason.utf8CodeUnitCount)
-    if original.isEmpty, let list = kept(at: Self.place(reason: reason.count, detail: detail.count)),
-      list.overwrite(Self.reason, with: reason), list.overwrite(Self.offset, with: offset),
-      list.overwrite(Self.detail, with: detail)
+    if let place, let list = kept(at: Int(place)), list.overwrite(Self.reason, with: reason),
+      list.overwrite(Self.offset, with: offset), list.overwrite(Self.detail, with: detail)
     {
       return list
     }
@@ -44,23 +53,21 @@ final class QuarantineHeaders: Sendable {
     return list
   }
 
-  // The places of those headers that differ, where there are no original ones.
+  // The indices of those headers that differ, where there are no original ones.
   private static let reason = 0
   private static let offset = 3
   private static let detail = 4
   private static let count = 5
 
-  /// Takes the headers of a record that was delivered, if they can be used again and there are not too many.
-  static func collect(_ delivery: Delivery, into pile: inout HeaderPile) {
-    guard pile.count < most, let list = delivery.takeHeaders(), list.count == count else { return }
-    pile.push(list)
+  /// Takes the headers of a record that was delivered, unless there are enough.
+  static func collect(_ delivery: Delivery, of place: Int32, into pile: inout HeaderPile) {
+    guard pile.count < most, let list = delivery.takeHeaders() else { return }
+    pile.push(list, for: Int(place))
   }
 
   /// Takes what was collected.
   func giveBack(_ pile: consuming HeaderPile) {
-    returned.withLock { returned in
-      while returned.count < Self.most, let list = pile.pop() { returned.push(list) }
-    }
+    returned.withLock { $0.take(from: &pile, most: Self.most) }
   }
 
   private func kept(at place: Int) -> HeaderList? {
@@ -68,17 +75,8 @@ final class QuarantineHeaders: Sendable {
     var pile = HeaderPile()
     returned.withLock { swap(&$0, &pile) }
     return stock.withLock { stock in
-      while let list = pile.pop() {
-        let place = Self.place(reason: list.valueLength(Self.reason), detail: list.valueLength(Self.detail))
-        stock.push(list, at: place)
-      }
+      stock.take(from: &pile)
       return stock.pop(at: place)
     }
-  }
-
-  /// Where lists of these lengths are kept. Longer ones share the places of shorter ones: they are few, and a list with
-  /// other lengths than it should have is not used.
-  private static func place(reason: Int, detail: Int) -> Int {
-    reason % lengths.reason * lengths.detail + detail % lengths.detail
   }
 }

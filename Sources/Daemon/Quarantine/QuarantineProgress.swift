@@ -12,10 +12,10 @@ final class QuarantineProgress: Sendable {
 
   init(headers: QuarantineHeaders) { self.headers = headers }
 
-  /// A record is about to be handed over, before its report can come; not after a failure.
-  func begin(_ offset: Int64) throws(KafkaError) {
+  /// A record is about to be handed over, before its report can come; not after a failure. Its headers belong in a place.
+  func begin(_ offset: Int64, place: Int32?) throws(KafkaError) {
     let failure = state.withLock { state in
-      if state.failure == nil { state.pending.added(offset) }
+      if state.failure == nil { state.pending.added(offset, place: place) }
       return state.failure
     }
     if let failure { throw failure }
@@ -33,11 +33,10 @@ final class QuarantineProgress: Sendable {
       while let delivery = next, delivery.partition == first.partition {
         if let error = delivery.isDelivered ? nil : delivery.report.error {
           state.failure = state.failure ?? error
-        } else {
+        } else if let place = state.pending.acknowledged(Int64(delivery.token) - 1) {
           // The token is the offset and one: a null pointer is no token.
-          state.pending.acknowledged(Int64(delivery.token) - 1)
+          QuarantineHeaders.collect(delivery, of: place, into: &pile)
         }
-        if delivery.isDelivered { QuarantineHeaders.collect(delivery, into: &pile) }
         next = rest.next()
       }
     }
