@@ -71,8 +71,8 @@ import Testing
     stock.take(from: &pile)
     let left = pile.count
     #expect(left == 0)
-    let found = [length(stock.pop(at: 0)), length(stock.pop(at: 1)), length(stock.pop(at: 1))]
-    #expect(found == [nil, 2, 3])
+    let found = [length(stock.pop(at: 1)), length(stock.pop(at: 1)), length(stock.pop(at: 0))]
+    #expect(found == [2, 3, nil])
   }
 
   @Test func aPileTakesFromAnotherOneUntilItHasEnough() {
