@@ -1,6 +1,10 @@
 // Reads a topic to its end and does nothing with it: what librdkafka allows at most on a machine.
 //
-//   consume BOOTSTRAP TOPIC HANDLES
+//   consume BOOTSTRAP TOPIC HANDLES [TARGET EVERY]
+//
+// With TARGET and EVERY it also produces each EVERYth message there as meterd does with bad events: key, value, timestamp
+// and five headers, lz4, acknowledged by all. What that takes is librdkafka's alone, and the clock runs to the last
+// acknowledgement.
 //
 // One thread for each handle; the partitions are dealt out in turn, each to one handle, whose partitions share one
 // queue. Prints one line of JSON. The clock runs from the first batch that arrives at any handle to the last record.
@@ -66,6 +70,49 @@ static rd_kafka_t *make_handle(const char *bootstrap) {
   return handle;
 }
 
+// What messages are produced with; none where `every` is 0.
+static struct {
+  rd_kafka_t *handle;
+  rd_kafka_topic_t *topic;
+  int64_t every;
+} target;
+
+static void make_target(const char *bootstrap, const char *topic, int64_t every) {
+  // meterd's settings for its quarantine.
+  static const char *const settings[][2] = {{"acks", "all"}, {"compression.codec", "lz4"}, {"linger.ms", "20"},
+                                            {"queue.buffering.max.messages", "30000"}};
+  char error[512];
+  rd_kafka_conf_t *conf = rd_kafka_conf_new();
+  if (rd_kafka_conf_set(conf, "bootstrap.servers", bootstrap, error, sizeof error)) die("bootstrap.servers", error);
+  for (size_t i = 0; i < sizeof settings / sizeof settings[0]; i++)
+    if (rd_kafka_conf_set(conf, settings[i][0], settings[i][1], error, sizeof error)) die(settings[i][0], error);
+  target.handle = rd_kafka_new(RD_KAFKA_PRODUCER, conf, error, sizeof error);
+  if (!target.handle) die("a producer", error);
+  target.topic = rd_kafka_topic_new(target.handle, topic, NULL);
+  target.every = every;
+}
+
+static void produce(rd_kafka_message_t *message) {
+  char offset[24];
+  int length = snprintf(offset, sizeof offset, "%" PRId64, message->offset);
+  rd_kafka_headers_t *headers = rd_kafka_headers_new(5);
+  rd_kafka_header_add(headers, "meterd_reason", -1, "missing_customer", -1);
+  rd_kafka_header_add(headers, "meterd_topic", -1, rd_kafka_topic_name(message->rkt), -1);
+  rd_kafka_header_add(headers, "meterd_partition", -1, "0", -1);
+  rd_kafka_header_add(headers, "meterd_offset", -1, offset, length);
+  rd_kafka_header_add(headers, "meterd_detail", -1, "customer at byte 57", -1);
+  for (;;) {
+    rd_kafka_resp_err_t error = rd_kafka_producev(
+        target.handle, RD_KAFKA_V_RKT(target.topic), RD_KAFKA_V_PARTITION(message->partition),
+        RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_VALUE(message->payload, message->len),
+        RD_KAFKA_V_KEY(message->key, message->key_len), RD_KAFKA_V_TIMESTAMP(rd_kafka_message_timestamp(message, NULL)),
+        RD_KAFKA_V_HEADERS(headers), RD_KAFKA_V_END);
+    if (!error) return;
+    if (error != RD_KAFKA_RESP_ERR__QUEUE_FULL) die("produce", rd_kafka_err2str(error));
+    nanosleep(&(struct timespec){0, 2000000}, NULL);
+  }
+}
+
 static int partition_count(const char *bootstrap, const char *topic) {
   rd_kafka_t *handle = make_handle(bootstrap);
   rd_kafka_topic_t *t = rd_kafka_topic_new(handle, topic, NULL);
@@ -110,6 +157,7 @@ static void *consume(void *argument) {
       if (message->err) die("a message", rd_kafka_message_errstr(message));
       work->events++;
       work->bytes += (int64_t)message->len;
+      if (target.every && message->offset % target.every == 0) produce(message);
       if (message->offset + 1 == ends[message->partition]) left--;
     }
     for (ssize_t i = 0; i < count; i++) rd_kafka_message_destroy(batch[i]);
@@ -126,10 +174,11 @@ static void *consume(void *argument) {
 }
 
 int main(int argc, char **argv) {
-  if (argc != 4 || atoi(argv[3]) < 1) {
-    fprintf(stderr, "usage: consume BOOTSTRAP TOPIC HANDLES\n");
+  if ((argc != 4 && argc != 6) || atoi(argv[3]) < 1 || (argc == 6 && atoll(argv[5]) < 1)) {
+    fprintf(stderr, "usage: consume BOOTSTRAP TOPIC HANDLES [TARGET EVERY]\n");
     return 64;
   }
+  if (argc == 6) make_target(argv[1], argv[4], atoll(argv[5]));
   int handles = atoi(argv[3]);
   int partitions = partition_count(argv[1], argv[2]);
   if (partitions > MOST_PARTITIONS) die(argv[2], "more than 1024 partitions");
@@ -147,6 +196,10 @@ int main(int argc, char **argv) {
     events += works[i].events;
     bytes += works[i].bytes;
     if (works[i].end_ns > end) end = works[i].end_ns;
+  }
+  if (target.every) {
+    if (rd_kafka_flush(target.handle, 60000)) die("flush", "not all is acknowledged");
+    end = now_ns();
   }
   struct rusage usage;
   getrusage(RUSAGE_SELF, &usage);

@@ -46,8 +46,10 @@ def load(topic, events, expect, *more):
                     "--expect", expect, *more], check=True, stdout=sys.stderr)
 
 
-def consume_only(topic, handles):
-    out = subprocess.run([f"{WORK}/consume", KAFKA, topic, str(handles)], check=True, capture_output=True, text=True)
+def consume_only(topic, handles, *produce):
+    """Or, with a topic and a number, producing each so many-th message to it."""
+    out = subprocess.run([f"{WORK}/consume", KAFKA, topic, str(handles), *map(str, produce)], check=True,
+                         capture_output=True, text=True)
     return json.loads(out.stdout)
 
 
@@ -161,6 +163,22 @@ def bad_input(source, events):
         cpu = statistics.median(run["cpu_seconds"] / run["events"] * 1e9 for run in rounds)
         print(f"  {share / 100:g} %: {statistics.median(map(rate, rounds)):,.0f} events/s, {of_clean:.2f} of clean, "
               f"{cpu:,.0f} CPU ns an event ({spec['bad']:,} bad)")
+    produce_only(source)
+
+
+def produce_only(source):
+    """What producing so many messages with five headers takes librdkafka alone."""
+    topic = f"{NAME}-produce"
+    create_topic(KAFKA, topic, 4)
+    ways = {0: [], 100: [], 10: []}
+    for index in range(ROUNDS + 1):  # the first one warms up
+        for every, rounds in ways.items():
+            rounds.append(consume_only(source, CONSUMERS, *([topic, every] if every else [])))
+    print(f"C with librdkafka alone, {CONSUMERS} handle(s), that reads and produces so many with five headers:")
+    for every, rounds in ways.items():
+        of_clean = statistics.median(rate(a) / rate(b) for a, b in zip(rounds[1:], ways[0][1:]))
+        cpu = statistics.median(run["cpu_seconds"] / run["events"] * 1e9 for run in rounds[1:])
+        print(f"  {100 / every if every else 0:g} %: {of_clean:.2f} of reading only, {cpu:,.0f} CPU ns an event")
 
 
 def memory(events):
