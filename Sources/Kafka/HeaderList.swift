@@ -24,8 +24,8 @@ public struct HeaderList: ~Copyable, @unchecked Sendable {
 
   deinit { rd_kafka_headers_destroy(raw) }
 
-  /// How many headers it has.
-  public var count: Int { rd_kafka_header_cnt(raw) }
+  /// How many headers it has; for tests.
+  var count: Int { rd_kafka_header_cnt(raw) }
 
   /// Adds a header; both are copied, and a `nil` value is Kafka's null.
   public func add(_ name: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer?) {
@@ -42,8 +42,8 @@ public struct HeaderList: ~Copyable, @unchecked Sendable {
     add(UnsafeRawBufferPointer(start: name.utf8Start, count: name.utf8CodeUnitCount), value)
   }
 
-  /// The length of the value of header `index`; 0 also where there is no such header.
-  public func valueLength(_ index: Int) -> Int { value(index).count }
+  /// The length of the value of header `index`; 0 also where there is no such header. For tests.
+  func valueLength(_ index: Int) -> Int { value(index).count }
 
   /// Writes another value of the same length over that of header `index`; `false`, and nothing is changed, where there
   /// is no such header, or its value has another length or is null.
