@@ -52,7 +52,18 @@ static int64_t cpu_ns(void) {
          (u.ru_utime.tv_usec + u.ru_stime.tv_usec) * INT64_C(1000);
 }
 
-static rd_kafka_t *make_handle(const char *bootstrap) {
+static rd_kafka_t *make(rd_kafka_type_t type, const char *bootstrap, const char *const settings[][2], size_t count) {
+  char error[512];
+  rd_kafka_conf_t *conf = rd_kafka_conf_new();
+  if (rd_kafka_conf_set(conf, "bootstrap.servers", bootstrap, error, sizeof error)) die("bootstrap.servers", error);
+  for (size_t i = 0; i < count; i++)
+    if (rd_kafka_conf_set(conf, settings[i][0], settings[i][1], error, sizeof error)) die(settings[i][0], error);
+  rd_kafka_t *handle = rd_kafka_new(type, conf, error, sizeof error);
+  if (!handle) die("a client", error);
+  return handle;
+}
+
+static rd_kafka_t *make_consumer(const char *bootstrap) {
   // The settings that were found fastest. A queue that never fills keeps librdkafka 2.0 from going to sleep on a full one.
   static const char *const settings[][2] = {
       {"queued.min.messages", "1000000"},   {"queued.max.messages.kbytes", "262144"},
@@ -60,14 +71,7 @@ static rd_kafka_t *make_handle(const char *bootstrap) {
       {"enable.auto.commit", "false"},      {"enable.auto.offset.store", "false"},
       {"auto.offset.reset", "error"},       {"group.id", "meterd-benchmark-consume-only"},
   };
-  char error[512];
-  rd_kafka_conf_t *conf = rd_kafka_conf_new();
-  if (rd_kafka_conf_set(conf, "bootstrap.servers", bootstrap, error, sizeof error)) die("bootstrap.servers", error);
-  for (size_t i = 0; i < sizeof settings / sizeof settings[0]; i++)
-    if (rd_kafka_conf_set(conf, settings[i][0], settings[i][1], error, sizeof error)) die(settings[i][0], error);
-  rd_kafka_t *handle = rd_kafka_new(RD_KAFKA_CONSUMER, conf, error, sizeof error);
-  if (!handle) die("a consumer", error);
-  return handle;
+  return make(RD_KAFKA_CONSUMER, bootstrap, settings, sizeof settings / sizeof settings[0]);
 }
 
 // What messages are produced with; none where `every` is 0.
@@ -81,13 +85,7 @@ static void make_target(const char *bootstrap, const char *topic, int64_t every)
   // meterd's settings for its quarantine.
   static const char *const settings[][2] = {{"acks", "all"}, {"compression.codec", "lz4"}, {"linger.ms", "20"},
                                             {"queue.buffering.max.messages", "30000"}};
-  char error[512];
-  rd_kafka_conf_t *conf = rd_kafka_conf_new();
-  if (rd_kafka_conf_set(conf, "bootstrap.servers", bootstrap, error, sizeof error)) die("bootstrap.servers", error);
-  for (size_t i = 0; i < sizeof settings / sizeof settings[0]; i++)
-    if (rd_kafka_conf_set(conf, settings[i][0], settings[i][1], error, sizeof error)) die(settings[i][0], error);
-  target.handle = rd_kafka_new(RD_KAFKA_PRODUCER, conf, error, sizeof error);
-  if (!target.handle) die("a producer", error);
+  target.handle = make(RD_KAFKA_PRODUCER, bootstrap, settings, sizeof settings / sizeof settings[0]);
   target.topic = rd_kafka_topic_new(target.handle, topic, NULL);
   target.every = every;
 }
@@ -114,7 +112,7 @@ static void produce(rd_kafka_message_t *message) {
 }
 
 static int partition_count(const char *bootstrap, const char *topic) {
-  rd_kafka_t *handle = make_handle(bootstrap);
+  rd_kafka_t *handle = make_consumer(bootstrap);
   rd_kafka_topic_t *t = rd_kafka_topic_new(handle, topic, NULL);
   const struct rd_kafka_metadata *metadata;
   rd_kafka_resp_err_t error = rd_kafka_metadata(handle, 0, t, &metadata, TIMEOUT_MS);
@@ -129,7 +127,7 @@ static int partition_count(const char *bootstrap, const char *topic) {
 
 static void *consume(void *argument) {
   struct work *work = argument;
-  rd_kafka_t *handle = make_handle(work->bootstrap);
+  rd_kafka_t *handle = make_consumer(work->bootstrap);
   rd_kafka_topic_t *topic = rd_kafka_topic_new(handle, work->topic, NULL);
   rd_kafka_queue_t *queue = rd_kafka_queue_new(handle);
   rd_kafka_message_t **batch = malloc(BATCH * sizeof *batch);

@@ -88,11 +88,11 @@ import Testing
     #expect(pending.acknowledgedThrough == .max)
     for offset in [Int64(5), 7, 9] { pending.added(offset) }
     #expect(pending.acknowledgedThrough == 5)
-    _ = pending.acknowledged(7)
+    pending.acknowledged(7)
     #expect(pending.acknowledgedThrough == 5)
-    _ = pending.acknowledged(5)
+    pending.acknowledged(5)
     #expect(pending.acknowledgedThrough == 9)
-    _ = pending.acknowledged(9)
+    pending.acknowledged(9)
     #expect(pending.acknowledgedThrough == .max)
     #expect(pending.count == 0)
   }
@@ -117,16 +117,16 @@ import Testing
     pending.added(5)
     pending.added(9)
     pending.added(5)
-    _ = pending.acknowledged(5)
+    pending.acknowledged(5)
     #expect(pending.acknowledgedThrough == 5)
-    _ = pending.acknowledged(5)
+    pending.acknowledged(5)
     #expect(pending.acknowledgedThrough == 9)
   }
 
   @Test func aForeignAcknowledgementIsIgnored() {
     var pending = PendingOffsets()
     pending.added(3)
-    _ = pending.acknowledged(4)
+    pending.acknowledged(4)
     #expect(pending.acknowledgedThrough == 3)
   }
 
@@ -142,7 +142,7 @@ import Testing
           model.append(offset)
         } else {
           let place = Int.random(in: 0..<min(model.count, 30), using: &random)
-          _ = pending.acknowledged(model.remove(at: place))
+          pending.acknowledged(model.remove(at: place))
         }
         #expect(pending.acknowledgedThrough == model.min() ?? .max)
         #expect(pending.count == model.count)

@@ -30,7 +30,7 @@ struct PendingOffsets {
   }
 
   /// A record of this offset was acknowledged. Returns where its headers belong.
-  mutating func acknowledged(_ offset: Int64) -> Int32? {
+  @discardableResult mutating func acknowledged(_ offset: Int64) -> Int32? {
     // Nearly always the first one.
     let index = start < entries.count && entries[start].offset == offset ? start : index(of: offset)
     guard index < entries.count, entries[index].offset == offset, entries[index].count > 0 else { return nil }
