@@ -227,8 +227,8 @@ def main():
     details(daemon)
     if os.environ.get("PROFILE"):
         print(daemon_run(topic, "profile", events, None).profile())
-    if number("BAD_EVENTS", 4_000_000):
-        bad_input(topic, min(events, number("BAD_EVENTS", 4_000_000)))
+    if number("BAD_EVENTS", events):
+        bad_input(topic, min(events, number("BAD_EVENTS", events)))
     if number("MEMORY_EVENTS", 2_000_000):
         memory(number("MEMORY_EVENTS", 2_000_000))
     sys.exit(0 if all(run["exact"] for run in daemon) else 65)

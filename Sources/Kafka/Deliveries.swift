@@ -36,13 +36,14 @@ public struct Delivery {
   @inlinable public var partition: Int32 { message.pointee.partition }
   /// Whether it is in the log, and nothing went wrong on the way: nearly always, and then `report` says no more.
   @inlinable public var isDelivered: Bool { message.pointee.err.rawValue == 0 }
-  /// The headers that it was produced with, for another record; `nil` where it had none, or they were taken before.
-  public func takeHeaders() -> HeaderList? {
-    var headers: OpaquePointer?
+  /// Takes the headers that it was produced with, for another record; once.
+  public func takeHeaders(_ headers: ReusableHeaders, into pile: inout HeaderPile) {
+    var list: OpaquePointer?
     // The library's call wants the record as its owner sees it: that is who handles the event.
     let record = UnsafeMutablePointer(mutating: message)
-    guard rd_kafka_message_detach_headers(record, &headers) == RD_KAFKA_RESP_ERR_NO_ERROR else { return nil }
-    return headers.map { HeaderList(owning: $0) }
+    guard rd_kafka_message_detach_headers(record, &list) == RD_KAFKA_RESP_ERR_NO_ERROR, let list else { return }
+    guard list == headers.list else { return rd_kafka_headers_destroy(list) }
+    pile.push(headers)
   }
   /// All that is known of it.
   public var report: DeliveryReport { DeliveryReport(message) }

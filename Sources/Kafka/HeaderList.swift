@@ -24,8 +24,8 @@ public struct HeaderList: ~Copyable, @unchecked Sendable {
 
   deinit { rd_kafka_headers_destroy(raw) }
 
-  /// How many headers it has; for tests.
-  var count: Int { rd_kafka_header_cnt(raw) }
+  /// The value of header `index` as text; `nil` where there is none. For tests.
+  func text(_ index: Int) -> String? { value(index).map { String(decoding: $0, as: UTF8.self) } }
 
   /// Adds a header; both are copied, and a `nil` value is Kafka's null.
   public func add(_ name: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer?) {
@@ -42,29 +42,30 @@ public struct HeaderList: ~Copyable, @unchecked Sendable {
     add(UnsafeRawBufferPointer(start: name.utf8Start, count: name.utf8CodeUnitCount), value)
   }
 
-  /// The length of the value of header `index`; 0 also where there is no such header. For tests.
-  func valueLength(_ index: Int) -> Int { value(index).count }
-
-  /// Writes another value of the same length over that of header `index`; `false`, and nothing is changed, where there
-  /// is no such header, or its value has another length or is null.
-  public func overwrite(_ index: Int, with value: UnsafeRawBufferPointer) -> Bool {
-    let old = self.value(index)
-    guard let start = old.baseAddress, old.count == value.count else { return false }
-    // The library made a copy of the value for this list, which is ours alone: it hands it out as constant so that
-    // nobody changes its length.
-    UnsafeMutableRawBufferPointer(mutating: UnsafeRawBufferPointer(start: start, count: old.count))
-      .copyMemory(from: value)
-    return true
+  /// The list as one that serves again and again, for records whose values of two of its headers alone differ.
+  ///
+  /// - Parameters:
+  ///   - place: where it belongs (``HeaderStock``).
+  ///   - first: the index of the one header that differs.
+  ///   - second: the index of the other one.
+  /// - Returns: `nil`, and the list is gone, where there is no such header.
+  public consuming func reusable(at place: Int32, first: Int, second: Int) -> ReusableHeaders? {
+    let (one, other) = (value(first), value(second))
+    guard let one, let other else { return nil }
+    return ReusableHeaders(list: release(), place: place, first: one, second: other)
   }
 
-  private func value(_ index: Int) -> UnsafeRawBufferPointer {
+  /// The memory of a header's value; `nil` where there is no such header, or its value is null.
+  private func value(_ index: Int) -> UnsafeMutableRawBufferPointer? {
     var name: UnsafePointer<CChar>?
     var value: UnsafeRawPointer?
     var length = 0
-    guard rd_kafka_header_get_all(raw, index, &name, &value, &length) == RD_KAFKA_RESP_ERR_NO_ERROR else {
-      return UnsafeRawBufferPointer(start: nil, count: 0)
+    guard rd_kafka_header_get_all(raw, index, &name, &value, &length) == RD_KAFKA_RESP_ERR_NO_ERROR, let value else {
+      return nil
     }
-    return UnsafeRawBufferPointer(start: value, count: length)
+    // The library made a copy of the value for this list, which is ours alone: it hands it out as constant so that
+    // nobody changes its length.
+    return UnsafeMutableRawBufferPointer(start: UnsafeMutableRawPointer(mutating: value), count: length)
   }
 
   /// The list, which the caller owns now.

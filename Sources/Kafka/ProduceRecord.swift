@@ -1,12 +1,12 @@
 internal import CRdkafka
 
-/// `rd_kafka_produceva` with its argument array on the stack; the error object is the caller's.
+/// `rd_kafka_produceva` with its argument array on the stack; the error object is the caller's, and so are the headers
+/// where there is one. Without an error the record owns them.
 func produceRecord(
   _ handle: OpaquePointer, _ topic: OpaquePointer, _ partition: Int32, _ key: UnsafeRawBufferPointer?,
-  _ value: UnsafeRawBufferPointer?, _ headers: consuming HeaderList?, _ timestamp: Int64?, _ token: UInt64
+  _ value: UnsafeRawBufferPointer?, _ headers: OpaquePointer?, _ timestamp: Int64?, _ token: UInt64
 ) -> OpaquePointer? {
-  let list = headers.take()?.release()
-  return withUnsafeTemporaryAllocation(of: rd_kafka_vu_t.self, capacity: 8) { arguments in
+  withUnsafeTemporaryAllocation(of: rd_kafka_vu_t.self, capacity: 8) { arguments in
     var count = 0
     func add(_ type: rd_kafka_vtype_t, _ fill: (inout rd_kafka_vu_t) -> Void) {
       var argument = rd_kafka_vu_t()
@@ -32,10 +32,7 @@ func produceRecord(
       }
     }
     if let timestamp { add(RD_KAFKA_VTYPE_TIMESTAMP) { $0.u.i64 = timestamp } }
-    if let list { add(RD_KAFKA_VTYPE_HEADERS) { $0.u.headers = list } }
-    let error = rd_kafka_produceva(handle, arguments.baseAddress, count)
-    // On success the record owns the headers.
-    if error != nil, let list { rd_kafka_headers_destroy(list) }
-    return error
+    if let headers { add(RD_KAFKA_VTYPE_HEADERS) { $0.u.headers = headers } }
+    return rd_kafka_produceva(handle, arguments.baseAddress, count)
   }
 }

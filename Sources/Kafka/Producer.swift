@@ -87,11 +87,27 @@ public final class Producer: Sendable {
     to topic: Topic, partition: Int32, keyBytes: UnsafeRawBufferPointer?, valueBytes: UnsafeRawBufferPointer?,
     headerList: consuming HeaderList?, timestampMilliseconds: Int64? = nil, token: UInt64 = 0
   ) throws(KafkaError) {
-    let code = produceRecord(
-      client.raw, topic.raw, partition, keyBytes, valueBytes, headerList, timestampMilliseconds, token)
-    if let error = code {
-      throw KafkaError(consuming: error, doing: "hand a record of \(topic.name)[\(partition)] to the producer")
-    }
+    let list = headerList.take()?.release()
+    let error = produceRecord(
+      client.raw, topic.raw, partition, keyBytes, valueBytes, list, timestampMilliseconds, token)
+    guard let error else { return }
+    if let list { rd_kafka_headers_destroy(list) }
+    throw Self.refusal(error, of: topic, partition)
+  }
+
+  /// The same with headers that come back with the report (``Delivery/takeHeaders(_:into:)``); they are the caller's
+  /// still where this throws.
+  public func produce(
+    to topic: Topic, partition: Int32, keyBytes: UnsafeRawBufferPointer?, valueBytes: UnsafeRawBufferPointer?,
+    reusing headers: ReusableHeaders, timestampMilliseconds: Int64?, token: UInt64
+  ) throws(KafkaError) {
+    let error = produceRecord(
+      client.raw, topic.raw, partition, keyBytes, valueBytes, headers.list, timestampMilliseconds, token)
+    if let error { throw Self.refusal(error, of: topic, partition) }
+  }
+
+  private static func refusal(_ error: OpaquePointer, of topic: Topic, _ partition: Int32) -> KafkaError {
+    KafkaError(consuming: error, doing: "hand a record of \(topic.name)[\(partition)] to the producer")
   }
 
   /// The same from arrays.

@@ -84,7 +84,7 @@ import Testing
 
 @Suite struct PendingOffsetsTests {
   @Test func theLowestUnacknowledgedBounds() {
-    var pending = PendingOffsets()
+    var pending = PendingOffsets<Int>()
     #expect(pending.acknowledgedThrough == .max)
     for offset in [Int64(5), 7, 9] { pending.added(offset) }
     #expect(pending.acknowledgedThrough == 5)
@@ -97,13 +97,13 @@ import Testing
     #expect(pending.count == 0)
   }
 
-  @Test func whereHeadersBelongComesBackUnlessTwoCopiesAreUnderWay() {
-    var pending = PendingOffsets()
-    pending.added(5, place: 50)
-    pending.added(7, place: 70)
+  @Test func whatARecordWasHandedOverWithComesBackUnlessTwoCopiesAreUnderWay() {
+    var pending = PendingOffsets<Int>()
+    pending.added(5, with: 50)
+    pending.added(7, with: 70)
     pending.added(9)
-    pending.added(7, place: 71)
-    pending.added(6, place: 60)
+    pending.added(7, with: 71)
+    pending.added(6, with: 60)
     #expect(pending.acknowledged(7) == nil)
     #expect(pending.acknowledged(6) == 60)
     #expect(pending.acknowledged(5) == 50)
@@ -113,7 +113,7 @@ import Testing
   }
 
   @Test func anOffsetHandedOverTwiceNeedsTwoAcknowledgements() {
-    var pending = PendingOffsets()
+    var pending = PendingOffsets<Int>()
     pending.added(5)
     pending.added(9)
     pending.added(5)
@@ -124,7 +124,7 @@ import Testing
   }
 
   @Test func aForeignAcknowledgementIsIgnored() {
-    var pending = PendingOffsets()
+    var pending = PendingOffsets<Int>()
     pending.added(3)
     pending.acknowledged(4)
     #expect(pending.acknowledgedThrough == 3)
@@ -133,7 +133,7 @@ import Testing
   @Test func agreesWithASetOverRandomOrders() {
     var random = SystemRandomNumberGenerator()
     for _ in 0..<20 {
-      var pending = PendingOffsets()
+      var pending = PendingOffsets<Int>()
       var model: [Int64] = []
       for step in 0..<4_000 {
         if Bool.random(using: &random) || model.isEmpty {

@@ -26,11 +26,13 @@ import Testing
             try (value ?? []).withUnsafeBytes { bytes in
               try (key ?? []).withUnsafeBytes { keyBytes in
                 let nothing = UnsafeRawBufferPointer(start: nil, count: 0)
-                try log.partition(partition).append(
-                  RecordView(
-                    value: value == nil ? nothing : bytes, key: key == nil ? nothing : keyBytes, headers: headers,
-                    offset: offset, timestampMilliseconds: 1_234_567_890_123),
-                  reason: .quantityNegative, detail: QuarantineDetail("amount is -3"))
+                let record = RecordView(
+                  value: value == nil ? nothing : bytes, key: key == nil ? nothing : keyBytes, headers: headers,
+                  offset: offset, timestampMilliseconds: 1_234_567_890_123)
+                var events = [
+                  QuarantinedEvent(record, reason: .quantityNegative, detail: QuarantineDetail("amount is -3"))
+                ]
+                try log.partition(partition).append(&events)
               }
             }
           }
@@ -82,13 +84,20 @@ import Testing
       func reason(_ offset: Int) -> QuarantineReason { reasons[offset / 7 % reasons.count] }
       // Offsets of many lengths, and waves: each but the first finds lists of the one before.
       let offsets = (0..<6).flatMap { wave in (0..<500).map { wave * 10_007 + $0 } }
+      var events: [QuarantinedEvent] = []
       for (index, offset) in offsets.enumerated() {
         if index % 500 == 0 {
           #expect(acknowledged.wait { _ in log.acknowledgedThrough(partition: 1) == .max } || index == 0)
         }
-        try log.partition(1).append(
-          RecordView(value: nothing, key: nothing, offset: Int64(offset), timestampMilliseconds: 1),
-          reason: reason(offset), detail: QuarantineDetail(Self.constant(detail(offset))))
+        events.append(
+          QuarantinedEvent(
+            RecordView(value: nothing, key: nothing, offset: Int64(offset), timestampMilliseconds: 1),
+            reason: reason(offset), detail: QuarantineDetail(Self.constant(detail(offset)))))
+        // Some at a time, as a worker does: of every number up to 100.
+        if events.count > offset % 100 || index % 500 == 499 {
+          try log.partition(1).append(&events)
+          #expect(events.isEmpty)
+        }
         // Now and then one with a header of its own, which must not come back in another record.
         if index % 50 == 0 { try append(log, value: nil, key: nil, offset: Int64(offset), partition: 0) }
       }
@@ -153,17 +162,43 @@ import Testing
     }
   }
 
+  /// Those before it are handed over, those after it are not; and none of them can be cut.
+  @Test func aRecordThatIsTooLargeIsAFailureOfItsPartition() throws {
+    try withLog { cluster, log in
+      let acknowledged = Collected<Int32>()
+      log.onChange { acknowledged.add($0) }
+      let large = UnsafeMutableRawBufferPointer.allocate(byteCount: 60 << 20 | 1, alignment: 1)
+      defer { large.deallocate() }
+      let nothing = UnsafeRawBufferPointer(start: nil, count: 0)
+      var events = (5...7).map { offset in
+        QuarantinedEvent(
+          RecordView(
+            value: offset == 6 ? UnsafeRawBufferPointer(large) : nothing, offset: Int64(offset),
+            timestampMilliseconds: 1),
+          reason: .recordTooLarge, detail: QuarantineDetail("record"))
+      }
+      let error = #expect(throws: KafkaError.self) { try log.partition(0).append(&events) }
+      #expect(error?.code == .messageTooLarge)
+      #expect(events.isEmpty)
+      #expect(acknowledged.wait { _ in log.acknowledgedThrough(partition: 0) == 6 })
+      #expect(log.failure(partition: 0)?.code == .messageTooLarge)
+      let reader = try ReaderHandle(properties: ["bootstrap.servers": cluster.bootstrapServers])
+      defer { reader.close() }
+      #expect(try reader.queryWatermarks(topic: Self.topic, partition: 0, timeoutMilliseconds: 5_000).high == 1)
+    }
+  }
+
   @Test func aFullQueueSlowsTheCallerAndDropsNothing() throws {
     try withLog { cluster, log in
       let changed = Collected<Int32>()
       log.onChange { changed.add($0) }
-      // More than the queue of 20,000 holds.
-      for offset in Int64(0)..<30_000 { try append(log, value: [1], key: nil, offset: offset, partition: 0) }
+      // More than the queue of 30,000 holds.
+      for offset in Int64(0)..<40_000 { try append(log, value: [1], key: nil, offset: offset, partition: 0) }
       #expect(changed.wait { _ in log.acknowledgedThrough(partition: 0) == .max })
       let reader = try ReaderHandle(properties: ["bootstrap.servers": cluster.bootstrapServers])
       defer { reader.close() }
       #expect(
-        try reader.queryWatermarks(topic: Self.topic, partition: 0, timeoutMilliseconds: 5_000).high == 30_000)
+        try reader.queryWatermarks(topic: Self.topic, partition: 0, timeoutMilliseconds: 5_000).high == 40_000)
     }
   }
 }

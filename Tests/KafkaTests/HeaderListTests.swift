@@ -14,79 +14,99 @@ import Testing
     return list
   }
 
-  private func overwrites(_ list: borrowing HeaderList, _ index: Int, _ value: String) -> Bool {
-    Array(value.utf8).withUnsafeBytes { list.overwrite(index, with: $0) }
+  /// Headers of one value twice.
+  private func reusable(_ value: String, at place: Int32 = 0) throws -> ReusableHeaders {
+    let headers = list([value, value]).reusable(at: place, first: 0, second: 1)
+    return try #require(headers)
   }
 
-  /// The length of its first value; nil where there is no list.
-  private func length(_ list: consuming HeaderList?) -> Int? {
-    guard let list else { return nil }
-    return list.valueLength(0)
+  private func writes(_ headers: ReusableHeaders, _ first: String, _ second: String) -> Bool {
+    Array(first.utf8).withUnsafeBytes { first in
+      Array(second.utf8).withUnsafeBytes { headers.write(first, $0) }
+    }
   }
 
   // What is compared is taken out before: #expect copies what it is handed.
 
-  @Test func onlyAValueOfTheSameLengthIsOverwritten() {
-    let list = list(["abc", nil, ""])
-    let count = list.count
-    #expect(count == 3)
-    let lengths = (0...3).map { list.valueLength($0) }
-    #expect(lengths == [3, 0, 0, 0])
-    let overwritten = [
-      overwrites(list, 0, "xyz"), overwrites(list, 0, "xy"), overwrites(list, 0, "wxyz"), overwrites(list, 1, "x"),
-      overwrites(list, 3, "x"),
+  @Test func onlyValuesOfTheSameLengthsAreWritten() throws {
+    let made = list(["fixed", "abc", ""]).reusable(at: 7, first: 1, second: 2)
+    let headers = try #require(made)
+    defer { headers.destroy() }
+    #expect(headers.place == 7)
+    let written = [
+      writes(headers, "xyz", ""), writes(headers, "xy", ""), writes(headers, "wxyz", ""), writes(headers, "xyz", "x"),
     ]
-    #expect(overwritten == [true, false, false, false, false])
+    #expect(written == [true, false, false, false])
+    let values = HeaderList(owning: headers.list)
+    let found = (0..<3).map { values.text($0) }
+    _ = values.release()
+    #expect(found == ["fixed", "xyz", ""])
   }
 
-  @Test func aStockHandsOutWhatItsPlaceHas() {
+  @Test func aNullOrAMissingValueCannotBeWrittenOver() {
+    let headers = [
+      list(["a", nil]).reusable(at: 0, first: 0, second: 1), list(["a"]).reusable(at: 0, first: 0, second: 1),
+      list([nil, "a"]).reusable(at: 0, first: 0, second: 1),
+    ]
+    #expect(headers == [nil, nil, nil])
+  }
+
+  @Test func aStockHandsOutWhatItsPlaceHas() throws {
     var stock = HeaderStock(places: 2, most: 2)
-    stock.push(list(["a"]), at: 0)
-    stock.push(list(["bb"]), at: 1)
+    let (one, two) = try (reusable("a", at: 0), reusable("bb", at: 1))
+    stock.push(one)
+    stock.push(two)
     // One more than it keeps.
-    stock.push(list(["ccc"]), at: 1)
+    stock.push(try reusable("ccc", at: 1))
     let full = stock.count
     #expect(full == 2)
-    let found = [length(stock.pop(at: 1)), length(stock.pop(at: 1)), length(stock.pop(at: 0))]
-    #expect(found == [2, nil, 1])
+    let found = [stock.pop(at: 1), stock.pop(at: 1), stock.pop(at: 0)]
+    #expect(found == [two, nil, one])
+    for headers in found { headers?.destroy() }
   }
 
-  @Test func aFullStockThatHasNothingForAPlaceIsEmptied() {
+  @Test func aFullStockThatHasNothingForAPlaceIsEmptied() throws {
     var stock = HeaderStock(places: 2, most: 1)
-    stock.push(list(["a"]), at: 0)
-    let found = [length(stock.pop(at: 1)), length(stock.pop(at: 0))]
+    stock.push(try reusable("a", at: 0))
+    let found = [stock.pop(at: 1), stock.pop(at: 0)]
     #expect(found == [nil, nil])
-    stock.push(list(["bb"]), at: 1)
-    let next = length(stock.pop(at: 1))
-    #expect(next == 2)
+    let next = try reusable("bb", at: 1)
+    stock.push(next)
+    let popped = stock.pop(at: 1)
+    #expect(popped == next)
+    popped?.destroy()
   }
 
-  @Test func aPileBringsListsToTheirPlaces() {
+  @Test func aPileBringsHeadersToTheirPlaces() throws {
     var stock = HeaderStock(places: 2, most: 2)
     var pile = HeaderPile()
-    pile.push(list(["a"]), for: 0)
-    pile.push(list(["bb"]), for: 1)
-    pile.push(list(["ccc"]), for: 1)
+    let (two, three) = try (reusable("bb", at: 1), reusable("ccc", at: 1))
+    pile.push(try reusable("a", at: 0))
+    pile.push(two)
+    pile.push(three)
     // The uppermost two: there is no room for the third.
     stock.take(from: &pile)
     let left = pile.count
     #expect(left == 0)
-    let found = [length(stock.pop(at: 1)), length(stock.pop(at: 1)), length(stock.pop(at: 0))]
-    #expect(found == [2, 3, nil])
+    let found = [stock.pop(at: 1), stock.pop(at: 1), stock.pop(at: 0)]
+    #expect(found == [two, three, nil])
+    for headers in found { headers?.destroy() }
   }
 
-  @Test func aPileTakesFromAnotherOneUntilItHasEnough() {
+  @Test func aPileTakesFromAnotherOneUntilItHasEnough() throws {
     var pile = HeaderPile()
     var other = HeaderPile()
-    other.push(list(["a"]), for: 0)
-    other.push(list(["bb"]), for: 1)
-    other.push(list(["ccc"]), for: 0)
+    let (two, three) = try (reusable("bb", at: 1), reusable("ccc", at: 0))
+    other.push(try reusable("a", at: 0))
+    other.push(two)
+    other.push(three)
     pile.take(from: &other, most: 2)
     let counts = [pile.count, other.count]
     #expect(counts == [2, 1])
     var stock = HeaderStock(places: 2, most: 8)
     stock.take(from: &pile)
-    let found = [length(stock.pop(at: 0)), length(stock.pop(at: 0)), length(stock.pop(at: 1))]
-    #expect(found == [3, nil, 2])
+    let found = [stock.pop(at: 0), stock.pop(at: 0), stock.pop(at: 1)]
+    #expect(found == [three, nil, two])
+    for headers in found { headers?.destroy() }
   }
 }

@@ -2,6 +2,9 @@ internal import Kafka
 internal import Metering
 
 extension PartitionWorker {
+  /// So many bad events are quarantined together, while their records are still in a cache.
+  private static let mostBadEvents = 64
+
   func startReading(from: Int64) {
     stopReading()
     do throws(KafkaError) {
@@ -97,17 +100,26 @@ extension PartitionWorker {
   private func count(_ views: UnsafeBufferPointer<RecordView>, _ reading: BatchReading) -> Int {
     var refused: KafkaError?
     var counts = [UInt64](repeating: 0, count: QuarantineReason.allCases.count)
+    var bad: [QuarantinedEvent] = []
     let quarantine = environment.quarantine.appender(for: partition)
+    func append() {
+      // A dry run keeps them nowhere.
+      guard refused == nil, let quarantine else { return bad.removeAll() }
+      do throws(KafkaError) {
+        try quarantine.append(&bad)
+      } catch {
+        refused = error
+      }
+    }
     let taken =
       machine?.count(views, now: Clock.elapsedMilliseconds()) { record, reason, detail in
         counts[Int(reason.rawValue)] += 1
-        guard refused == nil else { return }
-        do throws(KafkaError) {
-          try quarantine?.append(record, reason: reason, detail: detail)
-        } catch {
-          refused = error
-        }
+        bad.append(QuarantinedEvent(record, reason: reason, detail: detail))
+        if bad.count == Self.mostBadEvents { append() }
       } ?? 0
+    // No cut and no commit takes in what is not yet handed over: they wait for what is acknowledged below
+    // `countedThrough`, which is behind this batch still.
+    if !bad.isEmpty { append() }
     metrics.consumed.add(UInt64(taken))
     if taken > 0 {
       let first = views[0]

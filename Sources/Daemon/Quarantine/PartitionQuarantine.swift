@@ -1,10 +1,26 @@
 public import Kafka
 public import Metering
 
+/// An event that could not be counted, and why; it borrows its record.
+public struct QuarantinedEvent {
+  var record: RecordView
+  var reason: QuarantineReason
+  var detail: QuarantineDetail
+  /// What it is produced with, where its record had no headers of its own.
+  var headers: ReusableHeaders?
+
+  /// - Parameter detail: for people; what exactly was wrong.
+  public init(_ record: RecordView, reason: QuarantineReason, detail: QuarantineDetail) {
+    self.record = record
+    self.reason = reason
+    self.detail = detail
+  }
+}
+
 /// Where the bad events of one partition go (``QuarantineLog/partition(_:)``). One thread at a time.
 ///
-/// A stream of bad events must not cost much more than one of good ones: what is the same for all of them is made once,
-/// and what differs is written straight into librdkafka's own list of headers.
+/// A stream of bad events must not cost much more than one of good ones. So they are taken some at a time, in steps: each
+/// step finds its code, its locks and its memory in the caches, where a single one among good events finds nothing.
 public struct PartitionQuarantine {
   private let producer: Producer
   private let target: Producer.Topic
@@ -18,53 +34,51 @@ public struct PartitionQuarantine {
     self.partition = partition
   }
 
-  /// Appends one event; copies it, and waits while the queue is full. Its copy goes to the partition of the same number.
+  /// Appends events, in the order of their offsets; copies them, and waits while the queue is full. The copies go to the
+  /// partition of the same number. Nothing is left in `events` afterwards.
   ///
-  /// - Parameter detail: for people; what exactly was wrong.
-  /// - Throws: what refuses the record for good, or has refused an earlier one.
-  public func append(_ record: RecordView, reason: QuarantineReason, detail: QuarantineDetail) throws(KafkaError) {
-    guard record.key.count + record.value.count <= QuarantineLog.greatestRecord else {
-      try progress.begin(record.offset, place: nil)
-      let error = KafkaError(
-        .messageTooLarge, doing: "quarantine record \(record.offset)",
-        detail: "\(record.key.count + record.value.count) bytes, at most \(QuarantineLog.greatestRecord)")
-      progress.fail(error)
-      throw error
+  /// - Throws: what refuses one of them for good, or has refused an earlier one.
+  public func append(_ events: inout [QuarantinedEvent]) throws(KafkaError) {
+    var taken = 0
+    defer {
+      for event in events[taken...] { event.headers?.destroy() }
+      events.removeAll(keepingCapacity: true)
     }
-    var place: Int32?
-    var headers = headers(of: record, reason: reason, detail: detail, place: &place)
-    try progress.begin(record.offset, place: place)
-    while true {
+    progress.headers.fill(&events)
+    try progress.begin(events)
+    while taken < events.count {
       do throws(KafkaError) {
-        return try producer.produce(
-          to: target, partition: partition, keyBytes: record.key.baseAddress == nil ? nil : record.key,
-          valueBytes: record.value.baseAddress == nil ? nil : record.value, headerList: headers.take(),
-          timestampMilliseconds: record.timestampMilliseconds < 0 ? nil : record.timestampMilliseconds,
-          token: UInt64(record.offset) + 1)
+        try produce(events[taken])
+        taken += 1
       } catch {
         guard error.code == .queueFull else {
           progress.fail(error)
           throw error
         }
         Clock.sleep(milliseconds: 2)
-        headers = self.headers(of: record, reason: reason, detail: detail, place: &place)
       }
     }
   }
 
-  private func headers(
-    of record: RecordView, reason: QuarantineReason, detail: QuarantineDetail, place: inout Int32?
-  ) -> HeaderList? {
-    var list: HeaderList?
-    detail.withUTF8 { detail in
-      withUnsafeTemporaryAllocation(byteCount: LineWriter.mostDigits, alignment: 1) { room in
-        var offset = LineWriter(room: room)
-        offset.add(record.offset)
-        place = QuarantineHeaders.place(original: record.headers, reason: reason.code, detail: detail)
-        list = progress.headers.list(
-          at: place, original: record.headers, reason: reason.code, offset: offset.bytes, detail: detail)
-      }
+  private func produce(_ event: QuarantinedEvent) throws(KafkaError) {
+    let record = event.record
+    guard record.key.count + record.value.count <= QuarantineLog.greatestRecord else {
+      throw KafkaError(
+        .messageTooLarge, doing: "quarantine record \(record.offset)",
+        detail: "\(record.key.count + record.value.count) bytes, at most \(QuarantineLog.greatestRecord)")
     }
-    return list
+    let key = record.key.baseAddress == nil ? nil : record.key
+    let value = record.value.baseAddress == nil ? nil : record.value
+    let timestamp = record.timestampMilliseconds < 0 ? nil : record.timestampMilliseconds
+    // A null pointer is no token.
+    let token = UInt64(record.offset) + 1
+    if let headers = event.headers {
+      return try producer.produce(
+        to: target, partition: partition, keyBytes: key, valueBytes: value, reusing: headers,
+        timestampMilliseconds: timestamp, token: token)
+    }
+    try producer.produce(
+      to: target, partition: partition, keyBytes: key, valueBytes: value,
+      headerList: progress.headers.list(for: event), timestampMilliseconds: timestamp, token: token)
   }
 }

@@ -1,47 +1,48 @@
 /// Which quarantined records of one partition are handed over and not yet acknowledged. Pure.
 ///
-/// A replay may quarantine the same offset again while its first copy is under way, so each offset has a count.
-struct PendingOffsets {
+/// A replay may quarantine the same offset again while its first copy is under way, so each offset has a count. What a
+/// record was handed over with (`Companion`) comes back with its acknowledgement, unless there were two copies.
+struct PendingOffsets<Companion> {
   private struct Entry {
     var offset: Int64
     /// Copies under way.
     var count: Int32
-    /// Where the headers of the only copy belong (``QuarantineHeaders``).
-    var place: Int32?
+    /// That of the only copy.
+    var companion: Companion?
   }
 
   /// Ascending; those in front of ``start`` are done.
   private var entries: [Entry] = []
   private var start = 0
 
-  /// A record of this offset is handed over, with headers that belong in a place, if they may be used again.
-  mutating func added(_ offset: Int64, place: Int32? = nil) {
+  /// A record of this offset is handed over.
+  mutating func added(_ offset: Int64, with companion: Companion? = nil) {
     guard let last = entries.last, start < entries.count, last.offset >= offset else {
-      return entries.append(Entry(offset: offset, count: 1, place: place))
+      return entries.append(Entry(offset: offset, count: 1, companion: companion))
     }
     // Rare: a replay went back.
     let index = index(of: offset)
     if index < entries.count, entries[index].offset == offset {
       entries[index].count += 1
-      entries[index].place = nil
+      entries[index].companion = nil
     } else {
-      entries.insert(Entry(offset: offset, count: 1, place: place), at: index)
+      entries.insert(Entry(offset: offset, count: 1, companion: companion), at: index)
     }
   }
 
-  /// A record of this offset was acknowledged. Returns where its headers belong.
-  @discardableResult mutating func acknowledged(_ offset: Int64) -> Int32? {
+  /// A record of this offset was acknowledged. Returns what it was handed over with.
+  @discardableResult mutating func acknowledged(_ offset: Int64) -> Companion? {
     // Nearly always the first one.
     let index = start < entries.count && entries[start].offset == offset ? start : index(of: offset)
     guard index < entries.count, entries[index].offset == offset, entries[index].count > 0 else { return nil }
     entries[index].count -= 1
-    let place = entries[index].place
+    let companion = entries[index].companion
     while start < entries.count, entries[start].count == 0 { start += 1 }
     if start > 1_024, start * 2 > entries.count {
       entries.removeFirst(start)
       start = 0
     }
-    return place
+    return companion
   }
 
   /// The first index, from ``start`` on, of an entry that is not below an offset.

@@ -3,7 +3,7 @@ internal import Synchronization
 
 /// The topic of events that could not be counted: the original bytes, key, headers and timestamp, and why.
 ///
-/// Bounded: where its queue is full, ``PartitionQuarantine/append(_:reason:detail:)`` waits, which slows the partition's
+/// Bounded: where its queue is full, ``PartitionQuarantine/append(_:)`` waits, which slows the partition's
 /// worker; nothing is dropped. It waits as long as it takes (a broker that is away stops the ledger too). A record that
 /// the broker refuses for good is a failure of its partition. A cut waits until ``acknowledgedThrough(partition:)`` has
 /// passed its range.

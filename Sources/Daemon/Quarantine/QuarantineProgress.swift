@@ -1,10 +1,11 @@
 internal import Kafka
+internal import Metering
 internal import Synchronization
 
 /// Which quarantined records of one partition are under way, and what failed. Any thread.
 final class QuarantineProgress: Sendable {
   private struct State {
-    var pending = PendingOffsets()
+    var pending = PendingOffsets<ReusableHeaders>()
     var failure: KafkaError?
   }
   private let state = Mutex(State())
@@ -12,10 +13,12 @@ final class QuarantineProgress: Sendable {
 
   init(headers: QuarantineHeaders) { self.headers = headers }
 
-  /// A record is about to be handed over, before its report can come; not after a failure. Its headers belong in a place.
-  func begin(_ offset: Int64, place: Int32?) throws(KafkaError) {
+  /// Events are about to be handed over, before their reports can come; not after a failure.
+  func begin(_ events: [QuarantinedEvent]) throws(KafkaError) {
     let failure = state.withLock { state in
-      if state.failure == nil { state.pending.added(offset, place: place) }
+      if state.failure == nil {
+        for event in events { state.pending.added(event.record.offset, with: event.headers) }
+      }
       return state.failure
     }
     if let failure { throw failure }
@@ -33,9 +36,8 @@ final class QuarantineProgress: Sendable {
       while let delivery = next, delivery.partition == first.partition {
         if let error = delivery.isDelivered ? nil : delivery.report.error {
           state.failure = state.failure ?? error
-        } else if let place = state.pending.acknowledged(Int64(delivery.token) - 1) {
-          // The token is the offset and one: a null pointer is no token.
-          QuarantineHeaders.collect(delivery, of: place, into: &pile)
+        } else if let headers = state.pending.acknowledged(Int64(delivery.token) - 1) {
+          QuarantineHeaders.collect(headers, of: delivery, into: &pile)
         }
         next = rest.next()
       }
