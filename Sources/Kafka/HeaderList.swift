@@ -20,12 +20,7 @@ public struct HeaderList: ~Copyable, @unchecked Sendable {
     }
   }
 
-  init(owning raw: OpaquePointer) { self.raw = raw }
-
   deinit { rd_kafka_headers_destroy(raw) }
-
-  /// The value of header `index` as text; `nil` where there is none. For tests.
-  func text(_ index: Int) -> String? { value(index).map { String(decoding: $0, as: UTF8.self) } }
 
   /// Adds a header; both are copied, and a `nil` value is Kafka's null.
   public func add(_ name: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer?) {

@@ -27,7 +27,7 @@ public struct ReusableHeaders: @unchecked Sendable, Equatable {
     secondCount = Int32(truncatingIfNeeded: second.count)
   }
 
-  /// Writes both values; `false`, and nothing is changed, where one has another length than it had.
+  /// Writes both values; `false`, and neither is written, where one has another length than it had.
   public func write(_ first: UnsafeRawBufferPointer, _ second: UnsafeRawBufferPointer) -> Bool {
     guard first.count == Int(firstCount), second.count == Int(secondCount) else { return false }
     UnsafeMutableRawBufferPointer(start: self.first, count: first.count).copyMemory(from: first)
