@@ -19,6 +19,9 @@
 #include <sys/resource.h>
 #include <time.h>
 
+static const char program[] = "consume";
+#include "client.h"
+
 enum { BATCH = 10000, MOST_PARTITIONS = 1024, TIMEOUT_MS = 10000 };
 
 struct work {
@@ -34,11 +37,6 @@ struct work {
 
 static atomic_llong first_ns;
 
-static void die(const char *what, const char *why) {
-  fprintf(stderr, "consume: %s: %s\n", what, why);
-  exit(69);
-}
-
 static int64_t now_ns(void) {
   struct timespec t;
   clock_gettime(CLOCK_MONOTONIC, &t);
@@ -50,17 +48,6 @@ static int64_t cpu_ns(void) {
   getrusage(RUSAGE_SELF, &u);
   return (u.ru_utime.tv_sec + u.ru_stime.tv_sec) * INT64_C(1000000000) +
          (u.ru_utime.tv_usec + u.ru_stime.tv_usec) * INT64_C(1000);
-}
-
-static rd_kafka_t *make(rd_kafka_type_t type, const char *bootstrap, const char *const settings[][2], size_t count) {
-  char error[512];
-  rd_kafka_conf_t *conf = rd_kafka_conf_new();
-  if (rd_kafka_conf_set(conf, "bootstrap.servers", bootstrap, error, sizeof error)) die("bootstrap.servers", error);
-  for (size_t i = 0; i < count; i++)
-    if (rd_kafka_conf_set(conf, settings[i][0], settings[i][1], error, sizeof error)) die(settings[i][0], error);
-  rd_kafka_t *handle = rd_kafka_new(type, conf, error, sizeof error);
-  if (!handle) die("a client", error);
-  return handle;
 }
 
 static rd_kafka_t *make_consumer(const char *bootstrap) {

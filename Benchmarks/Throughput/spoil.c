@@ -12,6 +12,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+static const char program[] = "spoil";
+#include "client.h"
+
 enum { BATCH = 10000, MOST_PARTITIONS = 64, TIMEOUT_MS = 10000, MOST_VALUE = 1 << 17, LARGE = 65537 };
 
 // What stands in place of some text of the event; NULL: the fault is made by other means.
@@ -40,22 +43,6 @@ static const struct fault {
     {"record_too_large", NULL, NULL},
 };
 enum { FAULTS = sizeof faults / sizeof faults[0], LARGE_EVERY = 500, KEY_BYTES = 36 };
-
-static void die(const char *what, const char *why) {
-  fprintf(stderr, "spoil: %s: %s\n", what, why);
-  exit(69);
-}
-
-static rd_kafka_t *make(rd_kafka_type_t type, const char *bootstrap, const char *const settings[][2], size_t count) {
-  char error[512];
-  rd_kafka_conf_t *conf = rd_kafka_conf_new();
-  if (rd_kafka_conf_set(conf, "bootstrap.servers", bootstrap, error, sizeof error)) die("bootstrap.servers", error);
-  for (size_t i = 0; i < count; i++)
-    if (rd_kafka_conf_set(conf, settings[i][0], settings[i][1], error, sizeof error)) die(settings[i][0], error);
-  rd_kafka_t *handle = rd_kafka_new(type, conf, error, sizeof error);
-  if (!handle) die("a client", error);
-  return handle;
-}
 
 static const char *find(const char *value, size_t length, const char *text) {
   const char *at = memmem(value, length, text, strlen(text));
